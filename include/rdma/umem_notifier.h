@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Export notifier: translation of user virtual addresses without pinning.
+ *
+ * One export exists per address space. It subscribes to the kernel's mmu
+ * notifier once and keeps one translation table that every device, memory
+ * region and window of that address space shares. The table is a cache: a
+ * missing entry is normal, a stale one impossible.
+ *
+ * A device touches user memory in one of two ways:
+ *
+ *   umem_hold() ... umem_drop()
+ *	Any context up to softirq. Finds a translated page or fails at once.
+ *	Preemption is off between the two; nothing may sleep, fault, allocate
+ *	or take a lock, and at most one page is touched per hold. Two holds
+ *	(source and destination) may be open at a time.
+ *
+ *   umem_hold_slow() ... umem_drop()
+ *	Process context. Looks the page up like process_vm_writev() does and
+ *	keeps it by a transient pin. The road of last resort that makes
+ *	progress when an adversary invalidates faster than faults complete.
+ *
+ * and fills the table with umem_fault() or umem_fault_async().
+ */
+#ifndef _RDMA_UMEM_NOTIFIER_H
+#define _RDMA_UMEM_NOTIFIER_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct mm_struct;
+struct page;
+struct umem_export;
+
+/* What an access wants; flags of umem_hold(), umem_fault() and friends. */
+#define UMEM_READ	0
+#define UMEM_WRITE	BIT(0)
+#define UMEM_NOFAULT	BIT(1)	/* fault only: take what is resident */
+#define UMEM_PREFETCH	BIT(2)	/* fault only: counts as prefetch */
+
+/**
+ * struct umem_hold - one page of user memory, usable until umem_drop()
+ * @kaddr: kernel address of the byte that was asked for
+ * @len: bytes from @kaddr to the end of its page
+ * @entry: table entry held, or NULL when @page is pinned (slow road)
+ * @page: pinned page of the slow road
+ * @flags: UMEM_WRITE if the page may be written
+ */
+struct umem_hold {
+	void *kaddr;
+	size_t len;
+	atomic64_t *entry;
+	struct page *page;
+	unsigned int flags;
+};
+
+struct umem_stats {
+	u64 faults;		/* fault batches that had to look pages up */
+	u64 fault_pages;	/* entries installed by faults */
+	u64 prefetches;		/* prefetch batches */
+	u64 prefetch_pages;	/* entries installed by prefetch */
+	u64 invalidations;	/* notifier calls that met a translated entry */
+	u64 invalidated_pages;	/* entries zapped */
+	u64 retries;		/* batches that raced with an invalidation */
+	u64 slow;		/* accesses through umem_hold_slow() */
+	u64 resident;		/* entries valid now */
+	u64 leaves;		/* table leaves allocated now (4 KiB each) */
+};
+
+struct umem_export *umem_export_get(struct mm_struct *mm);
+void umem_export_put(struct umem_export *ex);
+struct umem_export *umem_export_ref(struct umem_export *ex);
+struct mm_struct *umem_export_mm(struct umem_export *ex);
+void umem_export_stats(struct umem_export *ex, struct umem_stats *st);
+u64 umem_range_resident(struct umem_export *ex, unsigned long va, size_t len);
+
+int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
+	      struct umem_hold *h);
+int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
+		   struct umem_hold *h);
+void umem_drop(struct umem_hold *h);
+
+long umem_fault(struct umem_export *ex, unsigned long va, size_t len,
+		unsigned int flags);
+
+/**
+ * struct umem_fault_job - a fault that runs in a worker
+ * @work: private
+ * @ex: private, a reference of the job's own
+ * @va: first byte wanted
+ * @len: bytes wanted
+ * @flags: UMEM_*
+ * @result: what umem_fault() returned, for @done
+ * @done: called in process context when the fault has ended, unless
+ *	  umem_fault_cancel() came first
+ *
+ * Allocated by umem_fault_async() and freed by the layer, so that a fault
+ * which blocks for ever never keeps the object that asked for it alive.
+ */
+struct umem_fault_job;
+typedef void (*umem_fault_done_t)(void *arg, long result);
+
+struct umem_fault_job *umem_fault_async(struct umem_export *ex,
+					unsigned long va, size_t len,
+					unsigned int flags, gfp_t gfp,
+					umem_fault_done_t done, void *arg);
+void umem_fault_cancel(struct umem_fault_job *job);
+
+#endif /* _RDMA_UMEM_NOTIFIER_H */
