@@ -7,6 +7,7 @@
 #define RXE_NET_H
 
 #include <net/dst_cache.h>
+#include <net/ipv6.h>
 #include "rxe.h"
 #include "rxe_wire.h"
 
@@ -87,6 +88,24 @@ void rxe_gauge_kill(struct rxe_gauge *g);	/* process context; waits for a runnin
 /* Source and destination of a received packet, for GRH and QP checks. */
 void rxe_rx_addrs(const struct sk_buff *skb, struct in6_addr *saddr,
 		  struct in6_addr *daddr);
+/*
+ * The 40 bytes in front of a received datagram: the IPv6 header, or 20 bytes
+ * of zero and the IPv4 header (annex A17.4.5.1).
+ */
+void rxe_rx_grh(const struct sk_buff *skb, u8 *grh);
+void rxe_grh_build(const struct rxe_path *path, u32 payload, u8 *grh);
+
+/* Did the packet travel from the far end of @path to its near end? */
+static inline bool rxe_rx_is_peer(const struct rxe_path *path,
+				  const struct sk_buff *skb)
+{
+	struct in6_addr saddr, daddr;
+
+	rxe_rx_addrs(skb, &saddr, &daddr);
+	return ipv6_addr_equal(&saddr, &path->daddr) &&
+	       ipv6_addr_equal(&daddr, &path->saddr);
+}
+
 struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb);
 
 int rxe_net_add(struct rxe_dev *rxe);	/* sockets of the device's namespace; findable by rx */
