@@ -259,7 +259,7 @@ static unsigned int umem_entries_zap(struct umem_slot *slot, atomic64_t *e,
 			busy = true;
 		zapped++;
 	}
-	slot->nr_valid -= zapped;
+	WRITE_ONCE(slot->nr_valid, slot->nr_valid - zapped);
 
 	/* Acquire: what the holders did to the page is done. */
 	for (i = 0; busy && i < nr; i++)
@@ -494,7 +494,7 @@ int umem_table_install(struct umem_table *t, unsigned long va,
 			fresh -= umem_entries_zap(slot, e, 1);
 		}
 		atomic64_set_release(e, pfn[i] | flags);
-		slot->nr_valid++;
+		WRITE_ONCE(slot->nr_valid, slot->nr_valid + 1);
 		fresh++;
 	}
 	ret = fresh;
