@@ -541,7 +541,7 @@ static void *unmapper(void *arg)
 	unsigned long s = seed + (uintptr_t)arg, start, end;
 	unsigned int i, k, n, rounds;
 
-	for (rounds = 0; rounds < 3000; rounds++) {
+	for (rounds = 0; rounds < 800; rounds++) {
 		bool all = !(rnd(&s) % 32);
 
 		if (all) {
@@ -598,8 +598,8 @@ static void test_threads(void)
 {
 	static void *(*const role[])(void *) = {
 		unmapper, unmapper,
-		holder, holder, holder, holder,
-		filler, filler, filler,
+		holder, holder, holder,
+		filler, filler,
 		ager,
 	};
 	enum { THREADS = sizeof(role) / sizeof(role[0]) };
