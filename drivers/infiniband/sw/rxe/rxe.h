@@ -31,6 +31,8 @@
 #include <rdma/rdma_user_rxe.h>
 #include <rdma/umem_notifier.h>
 
+#define COMPAT_VERBS
+#define COMPAT_NET
 #include "../../compat.h"
 #include "rxe_queue.h"
 #include "rxe_param.h"
@@ -101,6 +103,9 @@ struct rxe_dev {
 	enum ib_mtu mtu;		/* active MTU */
 	struct rxe_stats __percpu *stats;
 	u32 mkey_seed;			/* next 8-bit key part, advanced per key */
+	u32 port_caps;			/* IB_PORT_CM_SUP and the like */
+	bool port_up;			/* last state reported, RTNL */
+	atomic_t ncqs, npds;		/* against RXE_MAX_CQ, RXE_MAX_PD */
 
 	struct xarray qps;		/* qpn -> struct rxe_qp */
 	struct xarray mrs;		/* key >> 8 -> struct rxe_mr */
@@ -152,7 +157,7 @@ struct rxe_srq {
 	struct rxe_dev *rxe;
 	u32 num;
 	struct rxe_queue *queue;
-	spinlock_t lock;		/* consumer side and limit; bh */
+	spinlock_t lock;		/* consumer side and limit; irqsave */
 	spinlock_t prod_lock;		/* kernel producers */
 	u32 max_wr, max_sge, limit;
 	bool user, error;
