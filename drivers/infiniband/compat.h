@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between the kernels we run on: every test of LINUX_VERSION_CODE
+ * is here, behind a wrapper named for what it does. Each section includes only
+ * what its own wrappers need, under the macro that its users define:
+ *
+ *	#define COMPAT_MM
+ *	#include "../compat.h"
+ */
+#ifndef _ODP_COMPAT_H
+#define _ODP_COMPAT_H
+
+#include <linux/version.h>
+
+/* ---- mm ---- */
+#ifdef COMPAT_MM
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+/* What the mmu notifier's aging callbacks return. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+typedef int compat_young_t;
+#else
+typedef bool compat_young_t;
+#endif
+
+/*
+ * Look up user pages of another address space. mmap_lock is held for reading;
+ * *@locked becomes 0 if it had to be dropped.
+ */
+static inline long compat_get_user_pages_remote(struct mm_struct *mm,
+						unsigned long va,
+						unsigned long nr,
+						unsigned int gup_flags,
+						struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+#else
+	return get_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#endif
+}
+
+static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
+						unsigned long va,
+						unsigned long nr,
+						unsigned int gup_flags,
+						struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+#else
+	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#endif
+}
+#endif /* COMPAT_MM */
+
+/* ---- verbs ---- */
+
+/* ---- net ---- */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/* BTH opcodes that <rdma/ib_pack.h> does not have yet. */
+enum {
+	IB_OPCODE_FLUSH			= 0x1c,
+	IB_OPCODE_ATOMIC_WRITE		= 0x1d,
+	IB_OPCODE_RC_FLUSH		= 0x1c,
+	IB_OPCODE_RC_ATOMIC_WRITE	= 0x1d,
+};
+#endif
+
+#ifdef COMPAT_NET
+#include <linux/crc32.h>
+#include <linux/net.h>
+#include <net/udp_tunnel.h>
+
+/* The socket calls of UDP tunnels take a struct sock since 7.3. */
+static inline void compat_udp_tunnel_setup(struct net *net, struct socket *sock,
+					   struct udp_tunnel_sock_cfg *cfg)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	setup_udp_tunnel_sock(net, sock, cfg);
+#else
+	setup_udp_tunnel_sock(net, sock->sk, cfg);
+#endif
+}
+
+static inline void compat_udp_tunnel_release(struct socket *sock)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	udp_tunnel_sock_release(sock);
+#else
+	udp_tunnel_sock_release(sock->sk);
+#endif
+}
+
+/*
+ * CRC-32 with the CPU's help: before 6.14 through the crypto layer, whose
+ * context is the CRC register itself, afterwards crc32_le() does it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#include <crypto/hash.h>
+
+struct compat_crc32 {
+	struct crypto_shash *tfm;	/* NULL: use the table */
+};
+
+static inline void compat_crc32_init(struct compat_crc32 *c)
+{
+	c->tfm = crypto_alloc_shash("crc32", 0, 0);
+	if (IS_ERR(c->tfm) || crypto_shash_descsize(c->tfm) != sizeof(u32)) {
+		if (!IS_ERR(c->tfm))
+			crypto_free_shash(c->tfm);
+		c->tfm = NULL;
+	}
+}
+
+static inline void compat_crc32_exit(struct compat_crc32 *c)
+{
+	if (c->tfm)
+		crypto_free_shash(c->tfm);
+}
+
+static inline u32 compat_crc32(struct compat_crc32 *c, u32 crc, const void *p,
+			       size_t len)
+{
+	u8 mem[sizeof(struct shash_desc) + sizeof(u32)]
+		__aligned(__alignof__(struct shash_desc));
+	struct shash_desc *desc = (struct shash_desc *)mem;
+	u32 *reg = shash_desc_ctx(desc);
+
+	/* below this the set-up costs more than the table */
+	if (!c->tfm || len < 128)
+		return crc32_le(crc, p, len);
+
+	desc->tfm = c->tfm;
+	*reg = crc;
+	if (crypto_shash_update(desc, p, len))
+		return crc32_le(crc, p, len);
+	return *reg;
+}
+#else
+struct compat_crc32 {
+};
+
+static inline void compat_crc32_init(struct compat_crc32 *c)
+{
+}
+
+static inline void compat_crc32_exit(struct compat_crc32 *c)
+{
+}
+
+static inline u32 compat_crc32(struct compat_crc32 *c, u32 crc, const void *p,
+			       size_t len)
+{
+	return crc32_le(crc, p, len);
+}
+#endif
+#endif /* COMPAT_NET */
+
+#endif /* _ODP_COMPAT_H */
