@@ -7,10 +7,8 @@
 #ifndef RXE_WIRE_H
 #define RXE_WIRE_H
 
-#ifdef __KERNEL__
 #include <linux/types.h>
 #include <rdma/ib_pack.h>
-#endif
 
 /* What an opcode means, flags of struct rxe_opcode. */
 enum {
