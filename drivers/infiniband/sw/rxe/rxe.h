@@ -120,7 +120,9 @@ struct rxe_dev {
 
 	spinlock_t mcast_lock;
 	struct rb_root mcast;		/* multicast groups, rxe_mcast.c */
+	u32 mcast_groups;
 	struct hlist_node node;		/* rxe_net.c: all devices, RCU */
+	struct rxe_ns *ns;		/* rxe_net.c: sockets */
 };
 
 static inline struct rxe_dev *to_rdev(struct ib_device *ibdev)
