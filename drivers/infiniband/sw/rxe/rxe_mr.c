@@ -245,9 +245,10 @@ struct ib_mr *rxe_get_dma_mr(struct ib_pd *pd, int access)
 
 static struct rxe_pagelist *pagelist_alloc(u32 n, gfp_t gfp)
 {
+	struct rxe_pagelist *list;
+
 	/* The size is the user's choice: refuse, do not complain. */
-	return kvzalloc(struct_size_t(struct rxe_pagelist, page, n),
-			gfp | __GFP_NOWARN);
+	return kvzalloc(struct_size(list, page, n), gfp | __GFP_NOWARN);
 }
 
 /* Page list of a umem, in the largest pages that its layout allows. */
@@ -511,8 +512,13 @@ int rxe_fast_reg(struct ib_pd *pd, struct ib_mr *ibmr, u32 key, u32 access)
 	if (!mr || mr->kind != RXE_MR_FAST || mr->ibmr.pd != pd)
 		return -EINVAL;
 	spin_lock_irqsave(&mr->lock, irq);
-	if (!mr->valid && mr->key >> 8 == key >> 8 && mr->staged->n) {
-		swap(mr->list, mr->staged);
+	/* Without a new list the last one is registered once more. */
+	if (!mr->valid && mr->key >> 8 == key >> 8 &&
+	    (mr->staged->n || mr->list->n)) {
+		if (mr->staged->n) {
+			swap(mr->list, mr->staged);
+			mr->staged->n = 0;
+		}
 		mr->iova = ibmr->iova;
 		mr->length = ibmr->length;
 		mr->key = key;
@@ -545,4 +551,185 @@ int rxe_invalidate_key(struct rxe_dev *rxe, struct ib_pd *pd, u32 qpn, u32 key)
 	spin_unlock_irqrestore(&mr->lock, irq);
 	rxe_ref_put(&mr->ref);
 	return err;
+}
+
+/* ---- advice ---- */
+
+/*
+ * A prefetch that nobody waits for. The caller's part and the end of the fault
+ * come in any order; the second one ends the job. All of them are listed, so
+ * that none outlives the module.
+ */
+struct rxe_prefetch {
+	struct list_head node;		/* prefetches */
+	struct umem_fault_job *job;	/* set under prefetch_lock */
+	bool done;			/* under prefetch_lock */
+};
+
+static LIST_HEAD(prefetches);
+static DEFINE_SPINLOCK(prefetch_lock);
+
+/* Of two callers, the one that finds the other one's mark ends the prefetch. */
+static void prefetch_meet(struct rxe_prefetch *p, struct umem_fault_job *job)
+{
+	bool last;
+
+	spin_lock(&prefetch_lock);
+	last = job ? p->done : !!p->job;
+	if (job)
+		p->job = job;
+	else
+		p->done = true;
+	/* Off the list it is ours alone; rxe_mem_exit() took it if it is. */
+	last = last && !list_empty(&p->node);
+	if (last)
+		list_del_init(&p->node);
+	spin_unlock(&prefetch_lock);
+	if (last) {
+		umem_fault_cancel(p->job);
+		kfree(p);
+	}
+}
+
+static void prefetch_done(void *arg, long result)
+{
+	prefetch_meet(arg, NULL);
+}
+
+static int prefetch_start(struct umem_export *ex, unsigned long va, size_t len,
+			  unsigned int flags)
+{
+	struct rxe_prefetch *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	struct umem_fault_job *job;
+
+	if (!p)
+		return -ENOMEM;
+	spin_lock(&prefetch_lock);
+	list_add(&p->node, &prefetches);
+	spin_unlock(&prefetch_lock);
+
+	job = umem_fault_async(ex, va, len, flags, GFP_KERNEL_ACCOUNT,
+			       prefetch_done, p);
+	if (!job) {
+		spin_lock(&prefetch_lock);
+		list_del(&p->node);
+		spin_unlock(&prefetch_lock);
+		kfree(p);
+		return -ENOMEM;
+	}
+	prefetch_meet(p, job);
+	return 0;
+}
+
+void rxe_mem_exit(void)
+{
+	struct rxe_prefetch *p;
+
+	for (;;) {
+		spin_lock(&prefetch_lock);
+		p = list_first_entry_or_null(&prefetches, struct rxe_prefetch, node);
+		if (p)
+			list_del_init(&p->node);
+		spin_unlock(&prefetch_lock);
+		if (!p)
+			break;
+		/* No verb runs any more, hence there is a job. */
+		umem_fault_cancel(p->job);
+		kfree(p);
+	}
+}
+
+/* Where an advised range lies; a reference to the export on success. */
+static int mr_advised(struct ib_pd *pd, const struct ib_sge *sge, bool write,
+		      struct umem_export **ex, unsigned long *va)
+{
+	struct rxe_mr *mr;
+	int err = 0;
+
+	if (rxe_key_is_mw(sge->lkey))
+		return -EINVAL;
+	mr = rxe_mr_find(to_rdev(pd->device), sge->lkey);
+	if (!mr)
+		return -EFAULT;
+	if (mr->key != sge->lkey)
+		err = -EFAULT;
+	else if (mr->ibmr.pd != pd)
+		err = -EPERM;
+	else if (!mr->ex)
+		err = -EINVAL;
+	else if (write && !(mr->access & (IB_ACCESS_LOCAL_WRITE |
+					  IB_ACCESS_REMOTE_WRITE)))
+		err = -EPERM;
+	else if (!rxe_range_in(sge->addr, sge->length, mr->iova, mr->length))
+		err = -EFAULT;
+	if (!err) {
+		*ex = umem_export_ref(mr->ex);
+		*va = mr->start + (sge->addr - mr->iova);
+		if (sge->length)
+			atomic64_inc(&mr->prefetches);
+	}
+	rxe_ref_put(&mr->ref);
+	return err;
+}
+
+/* In the caller's context and to the end. */
+static int prefetch_sync(struct umem_export *ex, unsigned long va, size_t len,
+			 unsigned int flags)
+{
+	long got;
+
+	while (len) {
+		got = umem_fault(ex, va, len, flags);
+		/* A range under constant invalidation counts as prefetched. */
+		if (got == -EAGAIN)
+			return 0;
+		if (got < 0)
+			return got == -ESRCH ? -EFAULT : got;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		va += got;
+		len -= min_t(size_t, got, len);
+	}
+	return 0;
+}
+
+int rxe_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
+		  u32 flags, struct ib_sge *sge, u32 num_sge,
+		  struct uverbs_attr_bundle *attrs)
+{
+	bool sync = flags & IB_UVERBS_ADVISE_MR_FLAG_FLUSH;
+	unsigned int uflags = UMEM_PREFETCH;
+	struct umem_export *ex;
+	unsigned long va;
+	u32 i;
+	int err;
+
+	switch (advice) {
+	case IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH:
+		break;
+	case IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_WRITE:
+		uflags |= UMEM_WRITE;
+		break;
+	case IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT:
+		uflags |= UMEM_NOFAULT;
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (flags & ~IB_UVERBS_ADVISE_MR_FLAG_FLUSH)
+		return -EINVAL;
+
+	for (i = 0; i < num_sge; i++) {
+		err = mr_advised(pd, &sge[i], uflags & UMEM_WRITE, &ex, &va);
+		if (err)
+			return err;
+		/* The MR is let go: a fault may block for ever, dereg must not. */
+		if (sge[i].length)
+			err = sync ? prefetch_sync(ex, va, sge[i].length, uflags) :
+				     prefetch_start(ex, va, sge[i].length, uflags);
+		umem_export_put(ex);
+		if (err)
+			return err;
+	}
+	return 0;
 }
