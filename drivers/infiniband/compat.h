@@ -12,6 +12,13 @@
 #include <rdma/ib_verbs.h>
 #include <rdma/ib_umem.h>
 
+/* Exempts a local variable from CONFIG_INIT_STACK_ALL_*. */
+#if __has_attribute(__uninitialized__)
+# define compat_uninitialized __attribute__((__uninitialized__))
+#else
+# define compat_uninitialized
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 /* Refused by the core before 6.2; the values are those of the later uABI. */
 #define IB_ACCESS_FLUSH_GLOBAL		(1 << 8)

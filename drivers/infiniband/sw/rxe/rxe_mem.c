@@ -14,7 +14,6 @@
  */
 #include <linux/libnvdimm.h>
 #include <linux/uaccess.h>
-#include <asm/unaligned.h>
 
 #include "rxe_mem.h"
 
@@ -222,11 +221,17 @@ static __always_inline unsigned long rxe_move(void *dst, const void *src, u32 n,
 					      bool user)
 {
 	if (n == 8) {
-		put_unaligned(get_unaligned((const u64 *)src), (u64 *)dst);
+		u64 v;
+
+		memcpy(&v, src, sizeof(v));
+		memcpy(dst, &v, sizeof(v));
 		return 0;
 	}
 	if (n == 4) {
-		put_unaligned(get_unaligned((const u32 *)src), (u32 *)dst);
+		u32 v;
+
+		memcpy(&v, src, sizeof(v));
+		memcpy(dst, &v, sizeof(v));
 		return 0;
 	}
 	/* The same page at two user addresses has one kernel address. */
@@ -244,16 +249,16 @@ static __always_inline unsigned long rxe_move(void *dst, const void *src, u32 n,
 u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 	     unsigned int flags, struct rxe_stop *stop)
 {
+	/* Zeroing these for each page would cost more than a small copy. */
+	struct rxe_map d compat_uninitialized, s compat_uninitialized;
 	unsigned long unread;
 	u32 done = 0, n;
 
 	rxe_stop_clear(stop);
 	while (done < len) {
-		unsigned int slow = 0, uflags;
-		struct rxe_map d, s;
+		unsigned int slow = 0, uflags = UMEM_READ;
 		int err;
 
-		uflags = UMEM_READ;
 		err = rxe_map(src, UMEM_READ, false, &s);
 		if (unlikely(err)) {
 			slow = SLOW_SRC;
@@ -316,7 +321,7 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
 	       struct rxe_stop *stop)
 {
 	struct rxe_iter it = { .seg = seg, .nseg = 1 };
-	struct rxe_map m;
+	struct rxe_map m compat_uninitialized;
 	u64 old = 0;
 	int err;
 
@@ -357,7 +362,7 @@ inval:
 int rxe_mem_flush(struct rxe_iter *it, u32 len, unsigned int flags,
 		  struct rxe_stop *stop)
 {
-	struct rxe_map m;
+	struct rxe_map m compat_uninitialized;
 	bool pmem;
 	int err;
 	u32 n;
