@@ -33,6 +33,8 @@
 
 #define COMPAT_VERBS
 #define COMPAT_NET
+#define COMPAT_MR
+#define COMPAT_TIMER
 #include "../../compat.h"
 #include "rxe_queue.h"
 #include "rxe_param.h"
@@ -102,14 +104,14 @@ struct rxe_dev {
 	struct ib_device_attr attr;
 	enum ib_mtu mtu;		/* active MTU */
 	struct rxe_stats __percpu *stats;
-	u32 mkey_seed;			/* next 8-bit key part, advanced per key */
 	u32 port_caps;			/* IB_PORT_CM_SUP and the like */
 	bool port_up;			/* last state reported, RTNL */
 	atomic_t ncqs, npds;		/* against RXE_MAX_CQ, RXE_MAX_PD */
+	u32 mr_next, mw_next;		/* cursors of cyclic index allocation; rooms mr, mw */
 
 	struct xarray qps;		/* qpn -> struct rxe_qp */
-	struct xarray mrs;		/* key >> 8 -> struct rxe_mr */
-	struct xarray mws;		/* key >> 8 -> struct rxe_mw */
+	struct xarray mrs;		/* key >> 8 -> struct rxe_mr; XA_FLAGS_ALLOC */
+	struct xarray mws;		/* key >> 8 -> struct rxe_window; XA_FLAGS_ALLOC */
 	struct xarray ahs;		/* ah_num -> struct rxe_ah */
 	struct xarray srqs;		/* srq_num -> struct rxe_srq */
 	struct rxe_qp __rcu *gsi;	/* QP1 */
