@@ -110,7 +110,6 @@ static void init_tables(struct rxe_dev *rxe)
 
 	spin_lock_init(&rxe->mcast_lock);
 	rxe->mcast = RB_ROOT;
-	rxe->mkey_seed = get_random_u32();
 }
 
 static void destroy_tables(struct rxe_dev *rxe)
