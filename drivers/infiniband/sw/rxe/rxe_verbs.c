@@ -265,7 +265,8 @@ static int rxe_fill_stat_mr_entry(struct sk_buff *msg, struct ib_mr *ibmr)
 
 	umem_export_stats(mr->ex, &st);
 	resident = mr->kind == RXE_MR_IMPLICIT ? st.resident :
-		   umem_range_resident(mr->ex, mr->start, mr->length);
+		   umem_range_resident(mr->ex, mr->start, mr->length) >>
+		   PAGE_SHIFT;
 
 	table = nla_nest_start(msg, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS);
 	if (!table)
