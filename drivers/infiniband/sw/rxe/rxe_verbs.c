@@ -64,7 +64,6 @@ static int rxe_query_port(struct ib_device *ibdev, u32 port,
 
 	attr->max_mtu = IB_MTU_4096;
 	attr->active_mtu = READ_ONCE(rxe->mtu);
-	attr->phys_mtu = READ_ONCE(rxe->ndev->mtu);
 	attr->gid_tbl_len = RXE_GID_TABLE_LEN;
 	attr->ip_gids = true;
 	attr->port_cap_flags = READ_ONCE(rxe->port_caps);
@@ -266,7 +265,8 @@ static int rxe_fill_stat_mr_entry(struct sk_buff *msg, struct ib_mr *ibmr)
 
 	umem_export_stats(mr->ex, &st);
 	resident = mr->kind == RXE_MR_IMPLICIT ? st.resident :
-		   umem_range_resident(mr->ex, mr->start, mr->length);
+		   umem_range_resident(mr->ex, mr->start, mr->length) >>
+		   PAGE_SHIFT;
 
 	table = nla_nest_start(msg, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS);
 	if (!table)
