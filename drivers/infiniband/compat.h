@@ -1,16 +1,109 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Differences between kernels 6.1, 6.12 and 7.3; the only place that asks for a version. */
-#ifndef COMPAT_H
-#define COMPAT_H
+/*
+ * Differences between the kernels we run on: every test of LINUX_VERSION_CODE
+ * is here, behind a wrapper named for what it does. Each section includes only
+ * what its own wrappers need, under the macro that its users define:
+ *
+ *	#define COMPAT_MM
+ *	#include "../compat.h"
+ */
+#ifndef _ODP_COMPAT_H
+#define _ODP_COMPAT_H
 
 #include <linux/version.h>
 
-/* ---- mr ---- */
+/* ---- mm ---- */
+#ifdef COMPAT_MM
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 
+/* What the mmu notifier's aging callbacks return. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+typedef int compat_young_t;
+#else
+typedef bool compat_young_t;
+#endif
+
+/*
+ * Look up user pages of another address space. mmap_lock is held for reading;
+ * *@locked becomes 0 if it had to be dropped.
+ */
+static inline long compat_get_user_pages_remote(struct mm_struct *mm,
+						unsigned long va,
+						unsigned long nr,
+						unsigned int gup_flags,
+						struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+#else
+	return get_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#endif
+}
+
+static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
+						unsigned long va,
+						unsigned long nr,
+						unsigned int gup_flags,
+						struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+#else
+	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#endif
+}
+#endif /* COMPAT_MM */
+
+/* ---- verbs ---- */
+#ifdef COMPAT_VERBS
+#include <rdma/ib_verbs.h>
+#include <rdma/uverbs_ioctl.h>
+
+/* Last argument of the create_cq verb. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define compat_cq_udata ib_udata
+#else
+#define compat_cq_udata uverbs_attr_bundle
+#endif
+
+static inline struct ib_udata *compat_to_udata(struct compat_cq_udata *attrs)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+	return attrs;
+#else
+	return attrs ? &attrs->driver_udata : NULL;
+#endif
+}
+
+/*
+ * Members of struct ib_device_ops and struct rdma_link_ops that were renamed,
+ * changed their arguments or are not there. Where the core has
+ * report_port_event, it reports link changes of a driver that does not set it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+typedef int compat_cqe_t;
+#define COMPAT_OP_RESIZE_CQ(fn)		.resize_cq = (fn)
+#define COMPAT_OP_PORT_EVENT(fn)
+#define COMPAT_OP_DELLINK(fn)
+#define COMPAT_DMAH_ARG
+#define COMPAT_DMAH_GIVEN		false
+#else
+typedef unsigned int compat_cqe_t;
+#define COMPAT_OP_RESIZE_CQ(fn)		.resize_user_cq = (fn)
+#define COMPAT_OP_PORT_EVENT(fn)	.report_port_event = (fn),
+#define COMPAT_OP_DELLINK(fn)		.dellink = (fn),
+#define COMPAT_DMAH_ARG			struct ib_dmah *dmah,
+#define COMPAT_DMAH_GIVEN		(dmah != NULL)
+#endif
+#endif /* COMPAT_VERBS */
+
+/* ---- mr ---- */
+#ifdef COMPAT_MR
 #include <linux/memremap.h>
 #include <linux/mm.h>
-#include <rdma/ib_verbs.h>
 #include <rdma/ib_umem.h>
+#include <rdma/ib_verbs.h>
 
 /* Exempts a local variable from CONFIG_INIT_STACK_ALL_*. */
 #if __has_attribute(__uninitialized__)
@@ -47,5 +140,8 @@ static inline bool compat_page_is_fsdax(const struct page *page)
 	return page->pgmap->type == MEMORY_DEVICE_FS_DAX;
 #endif
 }
+#endif /* COMPAT_MR */
 
-#endif /* COMPAT_H */
+/* ---- net ---- */
+
+#endif /* _ODP_COMPAT_H */

@@ -100,7 +100,8 @@ struct rxe_dev {
 	struct ib_device_attr attr;
 	enum ib_mtu mtu;		/* active MTU */
 	struct rxe_stats __percpu *stats;
-	u32 mr_next, mw_next;		/* cursors of cyclic index allocation; rooms mr, mw */
+	u32 mkey_seed;			/* random; what the low 8 bits of keys come from */
+	u32 mr_next, mw_next;		/* cursors of cyclic index allocation */
 
 	struct xarray qps;		/* qpn -> struct rxe_qp */
 	struct xarray mrs;		/* key >> 8 -> struct rxe_mr; XA_FLAGS_ALLOC */
@@ -130,6 +131,7 @@ static inline void rxe_count(struct rxe_dev *rxe, enum rxe_counter c)
 
 struct rxe_ucontext {
 	struct ib_ucontext ibuc;
+	struct umem_export *ex;		/* of the first ODP MR, see rxe_mem_forget() */
 };
 
 struct rxe_pd {
