@@ -12,7 +12,6 @@
  * umem_hold_slow(). A pair is therefore held slow sides first, and if the other
  * side then misses, all is dropped and that side becomes a slow one too.
  */
-#define COMPAT_MR
 #include <linux/libnvdimm.h>
 #include <linux/uaccess.h>
 

@@ -18,8 +18,6 @@
 #ifndef RXE_MEM_H
 #define RXE_MEM_H
 
-#include <linux/jhash.h>
-
 #include "rxe.h"
 
 enum rxe_mr_kind {
@@ -305,12 +303,6 @@ int rxe_win_open(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn, u32 rkey,
 		 u64 va, u32 len, u32 access, struct rxe_seg *seg);
 int rxe_win_invalidate(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn,
 		       u32 rkey);
-
-/* Key of a new object: a stale or guessed key has one chance in 256 more. */
-static inline u32 rxe_key_make(const struct rxe_dev *rxe, u32 index)
-{
-	return index << 8 | (jhash_1word(index, rxe->mkey_seed) & 0xff);
-}
 
 static inline bool rxe_key_is_mw(u32 key)
 {

@@ -11,8 +11,8 @@
  * with other contents, hence the barrier pair (look-up: reference, then
  * contents; rereg: contents, then reference).
  */
-#define COMPAT_MR
 #include <linux/overflow.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/ioport.h>
@@ -177,7 +177,7 @@ static struct ib_mr *mr_publish(struct rxe_mr *mr)
 			      &mr->rxe->mr_next, GFP_KERNEL);
 	if (err < 0)
 		goto err_free;
-	mr->key = rxe_key_make(mr->rxe, index);
+	mr->key = index << 8 | (get_random_u32() & 0xff);
 	mr->ibmr.lkey = mr->key;
 	mr->ibmr.rkey = mr->key;
 	mr->ibmr.iova = mr->iova;

@@ -9,7 +9,7 @@
  *
  * Locks: win->lock, then mr->lock. Clause numbers are those of IBTA vol. 1.
  */
-#define COMPAT_MR
+#include <linux/random.h>
 #include <linux/slab.h>
 
 #include "rxe_mem.h"
@@ -219,7 +219,7 @@ int rxe_alloc_mw(struct ib_mw *ibmw, struct ib_udata *udata)
 			      &rxe->mw_next, GFP_KERNEL);
 	if (err < 0)
 		goto err_free;
-	win->rkey = rxe_key_make(rxe, index);
+	win->rkey = index << 8 | (get_random_u32() & 0xff);
 	err = xa_err(xa_store(&rxe->mws, index, win, GFP_KERNEL));
 	if (err)
 		goto err_index;

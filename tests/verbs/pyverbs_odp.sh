@@ -1,0 +1,4 @@
+#!/bin/sh
+# rdma-core's test_odp on our driver.
+# timeout: 120
+exec "$(dirname "$0")/pyverbs.py" test_odp
