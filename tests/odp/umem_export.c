@@ -162,10 +162,10 @@ static void test_copy(void)
 		}
 	}
 	ok(!bad, "reads and writes move the right bytes at every offset");
-	ok(dev_read(p, got, 8 * PAGE, 0) == 8 * PAGE, "and hit from then on");
-	ok(dev_read(p + 7 * PAGE + 1, got, PAGE, SLOW) < 0 ||
-	   dev_read(p + 7 * PAGE + 1, got, PAGE - 1, SLOW) == PAGE - 1,
-	   "up to the end of the mapping");
+	ok(dev_read(p, got, 4 * PAGE, 0) == 4 * PAGE, "and hit from then on");
+	munmap(p + 7 * PAGE, PAGE);
+	ok(dev_read(p + 6 * PAGE + 1, got, PAGE, FAULT) == PAGE - 1,
+	   "a copy ends with the mapping");
 	munmap(p, 8 * PAGE);
 
 	p = anon(8 * PAGE);
@@ -670,53 +670,173 @@ static void test_blocked_death(void)
 	close(uffd);
 }
 
-/* ---- aging ---- */
+/* ---- reclaim ---- */
 
-static unsigned long pfn_of(void *va)
+#define CGROUP	"/tmp/umem.cgroup"
+
+static bool shell(const char *cmd)
+{
+	return !system(cmd);
+}
+
+/* Swap in memory, and a cgroup of our own that can be reclaimed from. */
+static void reclaim_setup(void)
+{
+	char cmd[128];
+
+	must(shell("modprobe -q zram; [ -b /dev/zram0 ] || sleep 1\n"
+		   "grep -q zram0 /proc/swaps || {\n"
+		   "	echo 256M >/sys/block/zram0/disksize &&\n"
+		   "	mkswap /dev/zram0 >/dev/null && swapon /dev/zram0\n"
+		   "}"));
+	must(shell("mkdir -p " CGROUP " && { mountpoint -q " CGROUP " ||\n"
+		   "	mount -t cgroup2 none " CGROUP "; } &&\n"
+		   "echo +memory >" CGROUP "/cgroup.subtree_control &&\n"
+		   "mkdir -p " CGROUP "/umem"));
+	snprintf(cmd, sizeof(cmd), "echo %d >" CGROUP "/umem/cgroup.procs", getpid());
+	must(shell(cmd));
+}
+
+static void reclaim_cleanup(void)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd),
+		 "echo %d >" CGROUP "/cgroup.procs; rmdir " CGROUP "/umem\n"
+		 "umount " CGROUP "; rmdir " CGROUP "; swapoff /dev/zram0", getpid());
+	shell(cmd);
+}
+
+/* Pages of a range that are in memory. */
+static unsigned int present(void *va, unsigned int pages)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t v = 0;
+	unsigned int i, n = 0;
+	uint64_t v;
 
-	must(fd >= 0 && pread(fd, &v, 8, (uintptr_t)va / PAGE * 8) == 8);
+	must(fd >= 0);
+	for (i = 0; i < pages; i++) {
+		must(pread(fd, &v, 8, ((uintptr_t)va / PAGE + i) * 8) == 8);
+		n += v >> 63;
+	}
 	close(fd);
-	return v & ((1UL << 55) - 1);
+	return n;
 }
 
-/* Bit of the page in the kernel's idle bitmap, or -1 if it has none. */
-static int idle(unsigned long pfn, bool set)
+/* Push a range out of memory, all of it. */
+static bool page_out(char *p, unsigned int pages)
 {
-	int fd = open("/sys/kernel/mm/page_idle/bitmap", set ? O_WRONLY : O_RDONLY);
-	uint64_t v = 1UL << pfn % 64;
+	unsigned int i;
 
-	if (fd < 0)
-		return -1;
-	if (set)
-		must(pwrite(fd, &v, 8, pfn / 64 * 8) == 8);
-	else
-		must(pread(fd, &v, 8, pfn / 64 * 8) == 8);
-	close(fd);
-	return v >> pfn % 64 & 1;
+	for (i = 0; i < 100 && present(p, pages); i++) {
+		must(!madvise(p, pages * PAGE, MADV_PAGEOUT));
+		usleep(i * 1000);
+	}
+	return !present(p, pages);
 }
 
+#define DIRTY_PAGES	64
+
+static void dirty(char *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < DIRTY_PAGES; i++)
+		must(dev_write(p + i * PAGE + 8, &i, sizeof(i), FAULT) == sizeof(i));
+}
+
+static bool survived(const char *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < DIRTY_PAGES; i++)
+		if (memcmp(p + i * PAGE + 8, &i, sizeof(i)))
+			return false;
+	return true;
+}
+
+static void test_dirty(void)
+{
+	size_t len = DIRTY_PAGES * PAGE;
+	unsigned int i, sum = 0;
+	char *p = anon(len);
+
+	memset(p, 1, len);
+	must(!madvise(p, len, MADV_FREE));
+	dirty(p);
+	ok(page_out(p, DIRTY_PAGES) && !resident(p, len) && survived(p),
+	   "writes after MADV_FREE survive reclaim");
+
+	must(page_out(p, DIRTY_PAGES));
+	for (i = 0; i < DIRTY_PAGES; i++)
+		sum += p[i * PAGE];
+	dirty(p);
+	for (i = 0; i < DIRTY_PAGES; i++)
+		must(dev_write(p + i * PAGE + 8, &i, sizeof(i), 0) == sizeof(i));
+	ok(sum && page_out(p, DIRTY_PAGES) && survived(p),
+	   "writes to what was swapped in by reading survive");
+	munmap(p, len);
+
+	p = map_at(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
+	for (i = 0, sum = 0; i < DIRTY_PAGES; i++)
+		sum += p[i * PAGE];
+	dirty(p);
+	ok(!sum && page_out(p, DIRTY_PAGES) && survived(p),
+	   "writes to shared memory read first survive");
+	munmap(p, len);
+
+	p = anon(len);
+	memset(p, 1, len);
+	must(page_out(p, DIRTY_PAGES));
+	dirty(p);
+	ok(page_out(p, DIRTY_PAGES) && survived(p) && p[PAGE] == 1,
+	   "the device swaps in, and its writes survive");
+	munmap(p, len);
+}
+
+#define AGE_PAGES	4096
+
+static void touch(const char *p)
+{
+	unsigned int i;
+	char c;
+
+	for (i = 0; i < AGE_PAGES; i++)
+		must(dev_read(p + i * PAGE, &c, 1, FAULT) == 1);
+}
+
+/*
+ * Half of the memory is used by the device only, half by nobody; three quarters
+ * of the other half's size are taken away bit by bit.
+ */
 static void test_aging(void)
 {
-	char *p = anon(PAGE), c;
-	unsigned long pfn;
+	char *hot = anon(AGE_PAGES * PAGE), *cold = anon(AGE_PAGES * PAGE);
+	unsigned int hot_left, cold_left, round;
+	struct umem_test_stats a, b;
 
-	*p = 1;
-	fault(p, PAGE, W);
-	pfn = pfn_of(p);
-	if (idle(pfn, true) < 0) {
-		/* Only Debian's 6.1 has no page_idle: see PAGE_IDLE_FLAG there. */
-		diag("no /sys/kernel/mm/page_idle");
-		return;
+	memset(hot, 1, AGE_PAGES * PAGE);
+	memset(cold, 2, AGE_PAGES * PAGE);
+	fault(hot, AGE_PAGES * PAGE, 0);
+	fault(cold, AGE_PAGES * PAGE, 0);
+	a = stats();
+	for (round = 0; round < 200; round++) {
+		touch(hot);
+		shell("echo 512K >" CGROUP "/umem/memory.reclaim 2>/dev/null");
+		if (present(cold, AGE_PAGES) < AGE_PAGES / 4)
+			break;
 	}
-	ok(idle(pfn, false) == 1, "a page nobody uses is idle");
-	ok(dev_read(p, &c, 1, 0) == 1 && idle(pfn, false) == 0, "a device's access makes it young");
-	idle(pfn, true);
-	ok(idle(pfn, false) == 1, "once");
-	ok(hit(p, W), "aging takes no translation away");
-	munmap(p, PAGE);
+	b = stats();
+	hot_left = present(hot, AGE_PAGES);
+	cold_left = present(cold, AGE_PAGES);
+	diag("%u of %u hot pages left, %u cold; %llu zapped", hot_left, AGE_PAGES,
+	     cold_left, b.invalidated_pages - a.invalidated_pages);
+	ok(cold_left < AGE_PAGES / 4 && hot_left > AGE_PAGES * 3 / 4,
+	   "pages that only the device uses stay, others go");
+	ok(b.invalidated_pages - a.invalidated_pages < AGE_PAGES * 3 / 2,
+	   "and stay translated");
+	munmap(hot, AGE_PAGES * PAGE);
+	munmap(cold, AGE_PAGES * PAGE);
 }
 
 static void load(const char *name)
@@ -750,7 +870,10 @@ int main(void)
 	test_death(false);
 	test_death(true);
 	test_blocked_death();
+	reclaim_setup();
+	test_dirty();
 	test_aging();
+	reclaim_cleanup();
 
 	ok(system("rmmod umem_test 2>/dev/null") != 0, "an open device keeps the module");
 	close(dev);

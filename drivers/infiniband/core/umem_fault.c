@@ -40,6 +40,8 @@
 #include "../compat.h"
 #include "umem_export.h"
 
+#include <trace/events/umem.h>
+
 #define UMEM_BATCH	64	/* pages a lookup */
 #define UMEM_TRIES	8	/* installs in a row that may lose the race */
 
@@ -210,6 +212,7 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	struct mem_cgroup *memcg, *old;
 	unsigned long at, upto, end;
 	int err, more;
+	long ret;
 
 	if (!len || check_add_overflow(va, len, &end) || end > mm->task_size)
 		return -EFAULT;
@@ -243,8 +246,11 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	}
 
 	if (upto > va)
-		return min_t(size_t, upto - va, len);
-	return err == -ENOENT ? -EAGAIN : err;
+		ret = min_t(size_t, upto - va, len);
+	else
+		ret = err == -ENOENT ? -EAGAIN : err;
+	trace_umem_fault(mm, va, len, f->flags, f->batches, f->fresh, ret);
+	return ret;
 }
 
 /**
