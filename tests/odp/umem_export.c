@@ -217,9 +217,10 @@ static void test_range(void)
 	ok(resident(p, 4 * LEAF) == (long)(512 + 5 + 3) * (long)PAGE &&
 	   resident(p + PAGE, LEAF) == 512 * PAGE, "resident counts parts of leaves");
 	munmap(p, 4 * LEAF);
+	fault(p + LEAF, 1, 0);
 	b = stats();
 	ok(!resident(p, 4 * LEAF) && b.leaves <= a.leaves && b.resident == a.resident,
-	   "unmapping frees the leaves");
+	   "unmapping frees the leaves, and faults in nothing add none");
 	ok(b.invalidated_pages - a.invalidated_pages == 512 + 5 + 3, "page for page");
 }
 
@@ -702,7 +703,8 @@ static void reclaim_cleanup(void)
 	char cmd[256];
 
 	snprintf(cmd, sizeof(cmd),
-		 "echo %d >" CGROUP "/cgroup.procs; rmdir " CGROUP "/umem\n"
+		 "echo %d >" CGROUP "/cgroup.procs; echo 0 >" CGROUP "/cgroup.procs\n"
+		 "rmdir " CGROUP "/umem; "
 		 "umount " CGROUP "; rmdir " CGROUP "; swapoff /dev/zram0", getpid());
 	shell(cmd);
 }

@@ -154,8 +154,8 @@ static void umem_invalidate_end(struct mmu_notifier *mn,
 
 	if (range->event == MMU_NOTIFY_UNMAP)
 		umem_table_prune(&ex->table, range->start, range->end);
-	if (umem_table_end(&ex->table, range->start, range->end))
-		umem_wake(ex);
+	umem_table_end(&ex->table, range->start, range->end);
+	umem_wake(ex);
 }
 
 static compat_young_t umem_clear_young(struct mmu_notifier *mn,

@@ -394,10 +394,11 @@ void umem_table_begin(struct umem_table *t, unsigned long start,
 	smp_mb__after_atomic();		/* (A) */
 }
 
-static bool umem_bucket_end(struct umem_bucket *b)
+static void umem_bucket_end(struct umem_bucket *b)
 {
 	atomic_long_inc(&b->seq);
-	return atomic_dec_and_test(&b->active);		/* (D) */
+	smp_mb__before_atomic();	/* (D) */
+	atomic_dec(&b->active);
 }
 
 /**
@@ -406,22 +407,20 @@ static bool umem_bucket_end(struct umem_bucket *b)
  * @start: first address
  * @end: address after the last, above @start
  *
+ * Changes umem_table_snap() of every address in the range.
+ *
  * Context: any.
- * Return: true if somebody may be waiting for umem_table_active() to become
- * false.
  */
-bool umem_table_end(struct umem_table *t, unsigned long start,
+void umem_table_end(struct umem_table *t, unsigned long start,
 		    unsigned long end)
 {
 	unsigned int i, n = umem_bucket_span(start, end);
-	bool idle = false;
 
 	smp_mb__before_atomic();	/* (C) */
 	if (!n)
-		idle = umem_bucket_end(umem_bucket_big(t));
+		umem_bucket_end(umem_bucket_big(t));
 	for (i = 0; i < n; i++)
-		idle |= umem_bucket_end(umem_bucket_of(t, start + i * UMEM_LEAF_SIZE));
-	return idle;
+		umem_bucket_end(umem_bucket_of(t, start + i * UMEM_LEAF_SIZE));
 }
 
 /**
