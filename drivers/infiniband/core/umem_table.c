@@ -189,6 +189,7 @@ int umem_table_populate(struct umem_table *t, unsigned long va, gfp_t gfp)
 
 	raw_spin_lock(&slot->lock);
 	if (!slot->ent) {
+		/* Publishes the zeroed entries to rcu_dereference_raw(). */
 		smp_store_release(&slot->ent, ent);
 		ent = NULL;
 		atomic_long_inc(&t->leaves);
