@@ -31,6 +31,10 @@
 #include <rdma/rdma_user_rxe.h>
 #include <rdma/umem_notifier.h>
 
+#define COMPAT_VERBS
+#define COMPAT_NET
+#define COMPAT_MR
+#define COMPAT_TIMER
 #include "../../compat.h"
 #include "rxe_queue.h"
 #include "rxe_param.h"
@@ -100,11 +104,14 @@ struct rxe_dev {
 	struct ib_device_attr attr;
 	enum ib_mtu mtu;		/* active MTU */
 	struct rxe_stats __percpu *stats;
-	u32 mkey_seed;			/* next 8-bit key part, advanced per key */
+	u32 port_caps;			/* IB_PORT_CM_SUP and the like */
+	bool port_up;			/* last state reported, RTNL */
+	atomic_t ncqs, npds;		/* against RXE_MAX_CQ, RXE_MAX_PD */
+	u32 mr_next, mw_next;		/* cursors of cyclic index allocation; rooms mr, mw */
 
 	struct xarray qps;		/* qpn -> struct rxe_qp */
-	struct xarray mrs;		/* key >> 8 -> struct rxe_mr */
-	struct xarray mws;		/* key >> 8 -> struct rxe_mw */
+	struct xarray mrs;		/* key >> 8 -> struct rxe_mr; XA_FLAGS_ALLOC */
+	struct xarray mws;		/* key >> 8 -> struct rxe_window; XA_FLAGS_ALLOC */
 	struct xarray ahs;		/* ah_num -> struct rxe_ah */
 	struct xarray srqs;		/* srq_num -> struct rxe_srq */
 	struct rxe_qp __rcu *gsi;	/* QP1 */
@@ -115,7 +122,9 @@ struct rxe_dev {
 
 	spinlock_t mcast_lock;
 	struct rb_root mcast;		/* multicast groups, rxe_mcast.c */
+	u32 mcast_groups;
 	struct hlist_node node;		/* rxe_net.c: all devices, RCU */
+	struct rxe_ns *ns;		/* rxe_net.c: sockets */
 };
 
 static inline struct rxe_dev *to_rdev(struct ib_device *ibdev)
@@ -130,6 +139,7 @@ static inline void rxe_count(struct rxe_dev *rxe, enum rxe_counter c)
 
 struct rxe_ucontext {
 	struct ib_ucontext ibuc;
+	struct umem_export *ex;		/* of the first ODP MR, see rxe_mem_forget() */
 };
 
 struct rxe_pd {
@@ -152,7 +162,7 @@ struct rxe_srq {
 	struct rxe_dev *rxe;
 	u32 num;
 	struct rxe_queue *queue;
-	spinlock_t lock;		/* consumer side and limit; bh */
+	spinlock_t lock;		/* consumer side and limit; irqsave */
 	spinlock_t prod_lock;		/* kernel producers */
 	u32 max_wr, max_sge, limit;
 	bool user, error;

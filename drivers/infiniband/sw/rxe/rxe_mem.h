@@ -28,32 +28,82 @@ enum rxe_mr_kind {
 	RXE_MR_IMPLICIT,	/* the whole address space */
 };
 
+/*
+ * Kernel addresses of pinned memory, one per page of 1 << shift bytes; a page is
+ * contiguous in the kernel's address space, which is all that a device without
+ * DMA wants to know. Byte x of the region is at page[(offset + x) >> shift].
+ */
+struct rxe_pagelist {
+	u32 n;			/* pages filled in */
+	u32 shift;
+	u64 offset;		/* of the first byte in page[0] */
+	void *page[];
+};
+
+/*
+ * Fields without a lock of their own are constant while ref is held; rereg
+ * changes them with all references gone and lookups failing.
+ */
 struct rxe_mr {
-	struct ib_mr ibmr;
+	struct ib_mr ibmr;	/* ibmr.pd is the PD that keys are checked against */
 	struct rxe_ref ref;
 	struct rxe_dev *rxe;
 	enum rxe_mr_kind kind;
-	u32 lkey, rkey;		/* of one value; FAST may change the low 8 bits */
-	bool valid;		/* FAST: registered and not invalidated */
+	u32 key;		/* lkey and rkey; FAST may change the low 8 bits */
 	u32 access;		/* IB_ACCESS_* */
+	bool valid;		/* FAST: registered and not invalidated */
 	u64 iova;		/* first remote address */
 	u64 length;		/* bytes; U64_MAX for KMEM and IMPLICIT */
-	atomic_t windows;	/* bound memory windows */
-
-	/* ODP, IMPLICIT */
-	struct umem_export *ex;
 	unsigned long start;	/* user address that iova stands for */
 
-	/* PINNED, FAST */
-	struct ib_umem *umem;
-	struct page **pages;	/* one per page of page_shift */
-	u32 npages, max_pages;
-	u32 page_shift;		/* FAST may use pages larger than PAGE_SIZE */
-	u64 offset;		/* of iova in pages[0] */
+	/*
+	 * FAST: guards key, access, valid, iova, length, list and staged.
+	 * All kinds: windows goes up and a FAST MR gets invalid under it only.
+	 * Taken inside rxe_window.lock, irqsave.
+	 */
+	spinlock_t lock;
+	atomic_t windows;	/* bound memory windows */
+
+	struct umem_export *ex;	/* ODP, IMPLICIT */
+	struct ib_umem *umem;	/* PINNED */
+	struct rxe_pagelist *list;	/* PINNED, FAST */
+	struct rxe_pagelist *staged;	/* FAST: filled by rxe_map_mr_sg() */
+	u32 max_pages;		/* FAST: room in list and staged */
 
 	/* statistics of fill_stat_mr_entry (D8) */
 	atomic64_t faults, fault_pages, prefetches;
+	struct rcu_head rcu;
 };
+
+/*
+ * What an MW's rkey names. Apart from struct ib_mw because the core frees that
+ * without a grace period. A bound window is counted in mr->windows, which holds
+ * off rxe_dereg_mr(); it has no reference.
+ */
+struct rxe_window {
+	struct rxe_ref ref;
+	spinlock_t lock;	/* all below but pd and type; irqsave */
+	struct ib_pd *pd;
+	enum ib_mw_type type;
+	u32 rkey;
+	struct rxe_mr *mr;	/* NULL: not bound */
+	u32 qpn;		/* type 2: the QP that bound it */
+	u32 access;		/* remote rights */
+	u64 addr;		/* first remote address; 0 for IB_ZERO_BASED */
+	u64 length;
+	u64 off;		/* of addr, in bytes from mr->iova */
+	struct rcu_head rcu;
+};
+
+struct rxe_mw {
+	struct ib_mw ibmw;
+	struct rxe_window *win;
+};
+
+static inline struct rxe_mw *to_rmw(struct ib_mw *mw)
+{
+	return container_of(mw, struct rxe_mw, ibmw);
+}
 
 static inline struct rxe_mr *to_rmr(struct ib_mr *mr)
 {
@@ -63,6 +113,7 @@ static inline struct rxe_mr *to_rmr(struct ib_mr *mr)
 /* A checked piece of memory. */
 struct rxe_seg {
 	struct rxe_mr *mr;	/* referenced; NULL: kernel buffer at kbuf */
+	struct rxe_window *win;	/* referenced if opened by an MW's rkey, or NULL */
 	union {
 		u64 off;	/* bytes from mr->iova (KMEM: kernel address) */
 		void *kbuf;
@@ -120,17 +171,21 @@ int rxe_seg_open_local(struct rxe_pd *pd, const struct rxe_sge *sge,
 
 /**
  * rxe_seg_open_remote() - check an rkey: MR, or MW with its own bounds
- * @qp: responder's QP (PD check; type 2B windows check the QP number)
+ * @pd: protection domain of the responder's QP
+ * @qpn: its number, which type 2 windows check
  * @rkey: key
  * @va: first byte
- * @len: bytes
+ * @len: bytes; 0 opens an empty segment whatever the key (IBTA C9-88)
  * @access: IB_ACCESS_REMOTE_READ / _WRITE / _ATOMIC / ...
  * @seg: result, to be closed
  *
- * Returns 0 or -EINVAL (remote access error). Overflow of va + len is an error.
+ * Any context. Returns 0 or -EINVAL (remote access error). Overflow of va + len
+ * is an error.
  */
 int rxe_seg_open_remote(struct ib_pd *pd, u32 qpn, u32 rkey, u64 va, u32 len,
 			u32 access, struct rxe_seg *seg);
+
+/* Drops what opening took; any context, also on segments without an MR. */
 void rxe_seg_close(struct rxe_seg *seg);
 
 /**
@@ -161,11 +216,12 @@ enum rxe_atomic_op {
 /**
  * rxe_atomic() - 8-byte atomic on an aligned address in one page
  * @seg: segment of at least 8 bytes, its start naturally aligned in memory
- *	 (-EINVAL else)
+ *	 (-EINVAL else; the alignment of the remote address, which differs when
+ *	 iova and memory are not congruent, is the caller's to check)
  * @op: operation
  * @swap_add: value to swap in, to add or to store
  * @compare: for RXE_ATOMIC_CMP_SWAP
- * @orig: previous value, host order
+ * @orig: previous value, host order; NULL if nobody asks
  * @flags: RXE_COPY_SLOW or 0
  * @stop: why it was not done (side RXE_STOP_DST)
  *
@@ -176,30 +232,172 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
 	       u64 compare, u64 *orig, unsigned int flags,
 	       struct rxe_stop *stop);
 
-/* Write back @len bytes at the iterator to the persistence domain (FLUSH). */
+/**
+ * rxe_mem_flush() - write memory back to the persistence domain
+ * @it: where from, advanced by what was written back
+ * @len: bytes
+ * @flags: RXE_COPY_SLOW or 0
+ * @stop: why it ended early (side RXE_STOP_DST)
+ *
+ * For FLUSH with placement type persistent; global visibility needs only the
+ * barrier that this ends with too. Any context as rxe_copy(). Returns 0 or
+ * -EAGAIN, -EFAULT, and -EINVAL for on-demand memory that is not persistent
+ * (pinned memory was checked when it was registered).
+ */
 int rxe_mem_flush(struct rxe_iter *it, u32 len, unsigned int flags,
 		  struct rxe_stop *stop);
 
-/* Invalidate a key: IB_WR_LOCAL_INV, SEND_WITH_INV. 0 or -EINVAL. */
+/**
+ * rxe_invalidate_key() - IB_WR_LOCAL_INV, and SEND_WITH_INV on the far side
+ * @rxe: device
+ * @pd: protection domain of the QP
+ * @qpn: its number
+ * @key: of a FAST MR or a type 2 window
+ *
+ * Any context. The key is refused from now on; an operation that opened it
+ * before may be finishing. Returns 0 or -EINVAL: not such a key, another PD's
+ * or QP's, or an MR with windows bound.
+ */
 int rxe_invalidate_key(struct rxe_dev *rxe, struct ib_pd *pd, u32 qpn, u32 key);
-/* IB_WR_REG_MR of kernel consumers. */
+
+/**
+ * rxe_fast_reg() - IB_WR_REG_MR of kernel consumers
+ * @pd: protection domain of the QP
+ * @ibmr: MR of rxe_alloc_mr() with a page list from rxe_map_mr_sg()
+ * @key: its key from now on; only the low 8 bits may change
+ * @access: IB_ACCESS_*
+ *
+ * Any context. Returns 0 or -EINVAL.
+ */
 int rxe_fast_reg(struct ib_pd *pd, struct ib_mr *ibmr, u32 key, u32 access);
 
-/* verbs */
+/* What IB_WR_BIND_MW asks for, from struct rxe_send_wr.wr.mw. */
+struct rxe_bind {
+	u32 mw_rkey;		/* the window's present key */
+	u32 mr_lkey;
+	u32 rkey;		/* low 8 bits: the window's next key */
+	u32 access;		/* IB_ACCESS_REMOTE_*, IB_ZERO_BASED (type 2) */
+	u64 addr;		/* first byte, in terms of the MR's iova */
+	u64 length;		/* 0 unbinds a type 1 window */
+};
+
+/**
+ * rxe_bind_mw() - bind or unbind a window
+ * @pd: protection domain of the QP
+ * @qpn: its number; a type 2 window belongs to it until invalidated
+ * @b: request
+ * @rkey: the window's key after success
+ *
+ * Any context. Returns 0 or -EINVAL (IB_WC_MW_BIND_ERR), nothing changed.
+ */
+int rxe_bind_mw(struct ib_pd *pd, u32 qpn, const struct rxe_bind *b, u32 *rkey);
+
+/* ---- within the room ---- */
+
+/* Takes a reference; NULL if the index names nothing. Compare mr->key yourself. */
+struct rxe_mr *rxe_mr_find(struct rxe_dev *rxe, u32 key);
+/* Caller has mr->lock if FAST, and a reference. @off: of @va from mr->iova. */
+int rxe_mr_check(const struct rxe_mr *mr, u32 key, const struct ib_pd *pd,
+		 u32 access, u64 va, u64 len, u64 *off);
+int rxe_win_open(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn, u32 rkey,
+		 u64 va, u32 len, u32 access, struct rxe_seg *seg);
+int rxe_win_invalidate(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn,
+		       u32 rkey);
+
+static inline bool rxe_key_is_mw(u32 key)
+{
+	return key >> 8 >= RXE_MIN_MW_INDEX;
+}
+
+/* bytes [va, va + len) within [base, base + length), none of them wrapping */
+static inline bool rxe_range_in(u64 va, u64 len, u64 base, u64 length)
+{
+	return va >= base && len <= length && va - base <= length - len;
+}
+
+/* ---- verbs; process context ---- */
+
 struct ib_mr *rxe_get_dma_mr(struct ib_pd *pd, int access);
+
+/**
+ * rxe_reg_user_mr_common() - register user memory
+ * @pd: protection domain
+ * @start: user address; need not be congruent to @iova
+ * @length: bytes; U64_MAX with @start and @iova 0 and IB_ACCESS_ON_DEMAND is the
+ *	    whole address space
+ * @iova: remote address of @start
+ * @access: IB_ACCESS_*
+ * @udata: names the context, see rxe_mem_forget(); NULL will do
+ *
+ * With IB_ACCESS_ON_DEMAND nothing is touched and the cost does not depend on
+ * @length. Returns the MR or ERR_PTR: -EINVAL (empty, or wraps), -EFAULT (not a
+ * user address), -EOPNOTSUPP (access), -ENOMEM, -EPERM and what pinning says.
+ */
 struct ib_mr *rxe_reg_user_mr_common(struct ib_pd *pd, u64 start, u64 length,
 				     u64 iova, int access, struct ib_udata *udata);
-struct ib_mr *rxe_rereg_user_mr(struct ib_mr *mr, int flags, u64 start,
+
+/**
+ * rxe_rereg_user_mr() - change PD, access or translation of an MR in place
+ * @ibmr: MR of rxe_reg_user_mr_common()
+ * @flags: IB_MR_REREG_*; parameters without their flag are ignored
+ * @start: user address
+ * @length: bytes
+ * @iova: remote address
+ * @access: IB_ACCESS_*
+ * @pd: protection domain
+ * @udata: as for registration
+ *
+ * The keys stay. Accesses meanwhile are refused. Returns NULL (done in place)
+ * or ERR_PTR with the MR as it was: -EBUSY while windows are bound, -EINVAL
+ * (also: new rights need the memory looked up again, and the caller is another
+ * process than the one that registered it), and as for registration.
+ */
+struct ib_mr *rxe_rereg_user_mr(struct ib_mr *ibmr, int flags, u64 start,
 				u64 length, u64 iova, int access,
 				struct ib_pd *pd, struct ib_udata *udata);
 struct ib_mr *rxe_alloc_mr(struct ib_pd *pd, enum ib_mr_type type, u32 max);
 int rxe_map_mr_sg(struct ib_mr *mr, struct scatterlist *sg, int nents,
 		  unsigned int *offset);
-int rxe_dereg_mr(struct ib_mr *mr, struct ib_udata *udata);
+
+/**
+ * rxe_dereg_mr() - free an MR
+ * @ibmr: MR of any kind
+ * @udata: unused
+ *
+ * No access through its keys happens after this. Returns 0, or -EBUSY with
+ * nothing changed while windows are bound.
+ */
+int rxe_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata);
+
+/**
+ * rxe_advise_mr() - prefetch on-demand memory, see ibv_advise_mr(3)
+ * @pd: protection domain
+ * @advice: IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH*
+ * @flags: IB_UVERBS_ADVISE_MR_FLAG_FLUSH: return when done and say how it went;
+ *	   else only the keys and bounds are checked before this returns
+ * @sge: ranges
+ * @num_sge: how many
+ * @attrs: unused
+ *
+ * Returns 0; -EOPNOTSUPP unknown advice; -EINVAL unknown flags, not an
+ * on-demand MR; -EFAULT unknown key, out of bounds, or (FLUSH) memory that is
+ * not mapped; -EPERM another PD's key, or prefetch for writing without the
+ * right to write; -ENOMEM, -EINTR.
+ */
 int rxe_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
 		  u32 flags, struct ib_sge *sge, u32 num_sge,
 		  struct uverbs_attr_bundle *attrs);
 int rxe_alloc_mw(struct ib_mw *mw, struct ib_udata *udata);
 int rxe_dealloc_mw(struct ib_mw *mw);
+
+/*
+ * A context remembers the export of its process, because making one is slow and
+ * an address space without MRs would make it again for each. To be called when
+ * the context is deallocated.
+ */
+void rxe_mem_forget(struct rxe_ucontext *uc);
+
+/* Module exit, all devices gone: cancels prefetches that still run. */
+void rxe_mem_exit(void);
 
 #endif /* RXE_MEM_H */

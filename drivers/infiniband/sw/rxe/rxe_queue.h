@@ -23,17 +23,21 @@ struct ib_ucontext;
 struct ib_udata;
 struct vm_area_struct;
 
-/* A mapping offered to user space, found by its cookie in mmap(). */
+/*
+ * A mapping offered to user space, found by its cookie in mmap(). The page
+ * table entries of the mapping hold references to the pages, so it needs
+ * nothing of this module, which may be gone before the mapping is.
+ */
 struct rxe_mmap {
 	struct list_head node;		/* rxe_dev.mmaps until mapped */
 	struct ib_ucontext *context;
-	struct kref ref;		/* queue + each vma */
+	struct kref ref;		/* queue + mmap() in progress */
 	struct mminfo info;
-	struct rxe_dev *rxe;
-	void *buf;			/* vmalloc_user(); freed with the last ref */
+	void *buf;			/* freed with the last ref */
 };
 
 struct rxe_queue {
+	struct rxe_dev *rxe;
 	struct rxe_queue_buf *buf;
 	struct rxe_mmap *map;		/* NULL for kernel consumers */
 	size_t buf_size;
@@ -46,13 +50,15 @@ struct rxe_queue {
 /**
  * rxe_queue_create() - allocate a ring
  * @rxe: device
- * @nelem: elements wanted; capacity becomes mask (a power of two less one)
+ * @nelem: elements wanted, the caller has checked it against its limit;
+ *	   capacity becomes a power of two less one
  * @elem_size: bytes of an element; the stride is the next power of two >= 64
  * @udata: user consumer, or NULL
  * @out: user address for struct mminfo, or NULL
  *
- * Process context. Memory is charged to the caller (GFP_KERNEL_ACCOUNT).
- * Returns the ring or ERR_PTR (-ENOMEM, -EINVAL, -EFAULT).
+ * Process context, no locks. Pages are charged to the caller's memory cgroup.
+ * Return: the ring, or ERR_PTR of -EINVAL (no elements, or more than a ring
+ * may have), -ENOMEM, -EFAULT (@out).
  */
 struct rxe_queue *rxe_queue_create(struct rxe_dev *rxe, u32 nelem, u32 elem_size,
 				   struct ib_udata *udata,
@@ -78,7 +84,12 @@ u32 rxe_queue_unread(const struct rxe_queue *q);	/* elements not yet polled */
 bool rxe_queue_kpush(struct rxe_queue *q, const void *src, u32 len);
 bool rxe_queue_kpull(struct rxe_queue *q, void *dst, u32 len);
 
-/* Moves unread elements to a new ring of another size, -EINVAL if they do not fit. */
-int rxe_queue_move(struct rxe_queue *to, struct rxe_queue *from);
+/*
+ * Copy what the far side has not taken (unread) or we have not taken (pending)
+ * to a new, empty ring; -EINVAL if it does not fit. Both ends of @from are
+ * serialised by the caller, as far as the kernel drives them.
+ */
+int rxe_queue_move_unread(struct rxe_queue *to, const struct rxe_queue *from);
+int rxe_queue_move_pending(struct rxe_queue *to, const struct rxe_queue *from);
 
 #endif /* RXE_QUEUE_H */

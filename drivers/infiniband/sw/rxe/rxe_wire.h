@@ -7,10 +7,8 @@
 #ifndef RXE_WIRE_H
 #define RXE_WIRE_H
 
-#ifdef __KERNEL__
 #include <linux/types.h>
 #include <rdma/ib_pack.h>
-#endif
 
 /* What an opcode means, flags of struct rxe_opcode. */
 enum {
@@ -37,7 +35,9 @@ enum {
 	RXE_OP_IETH	= 1 << 19,
 	RXE_OP_FETH	= 1 << 20,
 	RXE_OP_PAYLOAD	= 1 << 21,	/* may carry payload */
-	RXE_OP_RECV	= 1 << 22,	/* consumes a receive WQE (on LAST for WRITE with immediate) */
+	RXE_OP_RECV	= 1 << 22,	/* takes a receive WQE: SEND First and Only,
+					 * WRITE Last and Only with immediate
+					 */
 };
 
 struct rxe_opcode {
@@ -81,7 +81,10 @@ struct rxe_pkt {
  *
  * Everything that can be checked without state is checked here: opcode known,
  * transport version 0, lengths, padding, payload only where the opcode allows
- * it, payload no longer than 4096, message ends non-empty where required.
+ * it, payload no longer than 4096, First and Middle an MTU long, Last not empty,
+ * RETH length of a WRITE against the payload and at most 2^31, AETH syndrome
+ * one that the packet may carry, destination QP number one that the transport
+ * may address. Left to the responder: alignment of atomics, order of packets.
  * Returns 0, -EPROTO for a malformed packet, -EOPNOTSUPP for an unknown opcode.
  */
 int rxe_wire_parse(const u8 *buf, u32 total, struct rxe_pkt *pkt);
@@ -117,13 +120,21 @@ enum {
 };
 
 /*
- * ICRC, annex A17.3.1.1. @ip points at the IPv4 or IPv6 header that is
- * followed by UDP and the BTH (header bytes contiguous up to @hdr_end); the
- * variant fields are masked on the fly. Then the rest is added with
- * rxe_icrc_add() and the result of rxe_icrc_end() is what stands on the wire.
+ * ICRC, annex A17.3.1.1. @ip points at an IPv4 (@ip_len 20, no options) or
+ * IPv6 header (@ip_len 40), @udp_bth at @len contiguous bytes of UDP header, BTH
+ * and whatever follows, at least 20; the variant fields are masked on the fly.
+ * Then the rest is added with rxe_icrc_add(); the result of rxe_icrc_end() is
+ * what stands on the wire.
  */
 u32 rxe_icrc_headers(const u8 *ip, u32 ip_len, const u8 *udp_bth, u32 len);
 u32 rxe_icrc_add(u32 crc, const void *data, u32 len);
 __le32 rxe_icrc_end(u32 crc);
+
+/*
+ * CRC-32 register (polynomial 0xedb88320, neither inverted at the start nor at
+ * the end) after @len more bytes; any context. Provided by rxe_net.c, and by
+ * the tests in user space.
+ */
+u32 rxe_crc32(u32 crc, const void *p, size_t len);
 
 #endif /* RXE_WIRE_H */

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* Position-dependent data, and the numbers a test reads from the machine. */
+#include "vt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Eight bytes of the stream; every one depends on both position and seed. */
+static inline uint64_t word(uint64_t index, uint64_t seed)
+{
+	uint64_t x = (index + 1) * 0x9e3779b97f4a7c15ull + seed * 0xd1342543de82ef95ull;
+
+	return x ^ (x >> 29);
+}
+
+static inline uint8_t byte_at(uint64_t pos, uint64_t seed)
+{
+	return word(pos / 8, seed) >> (pos % 8 * 8);
+}
+
+void vt_fill(void *p, uint64_t pos, size_t len, uint64_t seed)
+{
+	uint8_t *d = p;
+	size_t i = 0;
+
+	for (; i < len && (pos + i) % 8; i++)
+		d[i] = byte_at(pos + i, seed);
+	for (; i + 8 <= len; i += 8) {
+		uint64_t w = word((pos + i) / 8, seed);
+
+		memcpy(d + i, &w, 8);
+	}
+	for (; i < len; i++)
+		d[i] = byte_at(pos + i, seed);
+}
+
+ssize_t vt_check(const void *p, uint64_t pos, size_t len, uint64_t seed)
+{
+	const uint8_t *d = p;
+	size_t i = 0, wrong;
+
+	while (i < len) {
+		uint64_t w;
+
+		if (!((pos + i) % 8) && i + 8 <= len) {
+			memcpy(&w, d + i, 8);
+			if (w == word((pos + i) / 8, seed)) {
+				i += 8;
+				continue;
+			}
+		}
+		if (d[i] != byte_at(pos + i, seed))
+			break;
+		i++;
+	}
+	if (i == len)
+		return -1;
+	wrong = i;
+	diag("  byte %zu of %zu is 0x%02x, want 0x%02x", i, len, d[i], byte_at(pos + i, seed));
+	return wrong;
+}
+
+ssize_t vt_check_byte(const void *p, size_t len, uint8_t byte)
+{
+	const uint8_t *d = p;
+	size_t i;
+
+	if (!len || (d[0] == byte && !memcmp(d, d + 1, len - 1)))
+		return -1;
+	for (i = 0; d[i] == byte; i++)
+		;
+	diag("  byte %zu of %zu is 0x%02x, want 0x%02x", i, len, d[i], byte);
+	return i;
+}
+
+uint64_t vt_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+int vt_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -EIO;
+}
+
+/* The number after @key, which starts a line of @path; the first one if "". */
+static long long find_number(const char *path, const char *key)
+{
+	FILE *f = fopen(path, "re");
+	size_t n = strlen(key);
+	long long value = -1;
+	char line[256];
+
+	if (!f)
+		return -1;
+	while (value < 0 && fgets(line, sizeof(line), f))
+		if (!n || (!strncmp(line, key, n) && strchr(": \t", line[n])))
+			value = strtoll(line + n + (n && line[n] == ':'), NULL, 10);
+	fclose(f);
+	return value;
+}
+
+long long vt_counter(const struct vt_dev *dev, const char *name)
+{
+	char path[192];
+
+	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/hw_counters/%s",
+		 dev->name, name);
+	return find_number(path, "");
+}
+
+long long vt_vmstat(const char *name)
+{
+	return find_number("/proc/vmstat", name);
+}
+
+long long vt_status_kb(const char *field)
+{
+	return find_number("/proc/self/status", field);
+}
+
+long long vt_pins(void)
+{
+	return vt_vmstat("nr_foll_pin_acquired") - vt_vmstat("nr_foll_pin_released");
+}
+
+void vt_netdev(const struct vt_dev *dev, char *name, size_t size)
+{
+	char path[192];
+	FILE *f;
+	int i;
+
+	name[0] = 0;
+	for (i = 0; i < 16 && !name[0]; i++) {
+		snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/gid_attrs/ndevs/%d",
+			 dev->name, i);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(name, size, f))
+			name[strcspn(name, "\n")] = 0;
+		fclose(f);
+	}
+	if (!name[0])
+		bail("no network device behind %s", dev->name);
+}
+
+/* Returns the MTU before; @mtu 0 only asks. */
+int vt_netdev_mtu(const struct vt_dev *dev, int mtu)
+{
+	struct ifreq ifr = { 0 };
+	int old, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	vt_netdev(dev, ifr.ifr_name, sizeof(ifr.ifr_name));
+	if (fd < 0 || ioctl(fd, SIOCGIFMTU, &ifr))
+		bail("MTU of %s: %m", ifr.ifr_name);
+	old = ifr.ifr_mtu;
+	ifr.ifr_mtu = mtu;
+	if (mtu && ioctl(fd, SIOCSIFMTU, &ifr))
+		bail("setting the MTU of %s to %d: %m", ifr.ifr_name, mtu);
+	close(fd);
+	return old;
+}
