@@ -139,6 +139,7 @@ static inline void rxe_count(struct rxe_dev *rxe, enum rxe_counter c)
 
 struct rxe_ucontext {
 	struct ib_ucontext ibuc;
+	struct umem_export *ex;		/* of the first ODP MR, see rxe_mem_forget() */
 };
 
 struct rxe_pd {

@@ -327,7 +327,7 @@ struct ib_mr *rxe_get_dma_mr(struct ib_pd *pd, int access);
  *	    whole address space
  * @iova: remote address of @start
  * @access: IB_ACCESS_*
- * @udata: unused
+ * @udata: names the context, see rxe_mem_forget(); NULL will do
  *
  * With IB_ACCESS_ON_DEMAND nothing is touched and the cost does not depend on
  * @length. Returns the MR or ERR_PTR: -EINVAL (empty, or wraps), -EFAULT (not a
@@ -345,11 +345,12 @@ struct ib_mr *rxe_reg_user_mr_common(struct ib_pd *pd, u64 start, u64 length,
  * @iova: remote address
  * @access: IB_ACCESS_*
  * @pd: protection domain
- * @udata: unused
+ * @udata: as for registration
  *
  * The keys stay. Accesses meanwhile are refused. Returns NULL (done in place)
- * or ERR_PTR with the MR as it was: -EBUSY while windows are bound, -EINVAL, and
- * as for registration.
+ * or ERR_PTR with the MR as it was: -EBUSY while windows are bound, -EINVAL
+ * (also: new rights need the memory looked up again, and the caller is another
+ * process than the one that registered it), and as for registration.
  */
 struct ib_mr *rxe_rereg_user_mr(struct ib_mr *ibmr, int flags, u64 start,
 				u64 length, u64 iova, int access,
@@ -388,6 +389,13 @@ int rxe_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
 		  struct uverbs_attr_bundle *attrs);
 int rxe_alloc_mw(struct ib_mw *mw, struct ib_udata *udata);
 int rxe_dealloc_mw(struct ib_mw *mw);
+
+/*
+ * A context remembers the export of its process, because making one is slow and
+ * an address space without MRs would make it again for each. To be called when
+ * the context is deallocated.
+ */
+void rxe_mem_forget(struct rxe_ucontext *uc);
 
 /* Module exit, all devices gone: cancels prefetches that still run. */
 void rxe_mem_exit(void);

@@ -2,7 +2,7 @@
 /*
  * Memory regions: objects, keys and verbs.
  *
- * A key is (index << 8) | random byte. Indices are handed out cyclically, so a
+ * A key is (index << 8) | byte that a peer has to guess. Indices are handed out cyclically, so a
  * stale key names no other region for as long as possible.
  *
  * Look-ups run under RCU and succeed only while mr->ref is alive. Rereg and
@@ -248,7 +248,13 @@ static struct rxe_pagelist *pagelist_alloc(u32 n, gfp_t gfp)
 	struct rxe_pagelist *list;
 
 	/* The size is the user's choice: refuse, do not complain. */
-	return kvzalloc(struct_size(list, page, n), gfp | __GFP_NOWARN);
+	list = kvmalloc(struct_size(list, page, n), gfp | __GFP_NOWARN);
+	if (list) {
+		list->n = 0;
+		list->shift = PAGE_SHIFT;
+		list->offset = 0;
+	}
+	return list;
 }
 
 /* Page list of a umem, in the largest pages that its layout allows. */
@@ -322,28 +328,57 @@ static int mr_pin(struct rxe_mr *mr)
 	return mr_list_umem(mr);
 }
 
-static int mr_export(struct rxe_mr *mr)
+static int mr_export(struct rxe_mr *mr, struct ib_udata *udata)
 {
-	struct umem_export *ex = umem_export_get(current->mm);
+	struct rxe_ucontext *uc = NULL;
+	struct umem_export *ex;
 
+	if (udata)
+		uc = rdma_udata_to_drv_context(udata, struct rxe_ucontext, ibuc);
+	if (uc) {
+		/* Once set it stays; a context may be used by several processes. */
+		ex = READ_ONCE(uc->ex);
+		if (ex && umem_export_mm(ex) == current->mm) {
+			mr->ex = umem_export_ref(ex);
+			return 0;
+		}
+	}
+	ex = umem_export_get(current->mm);
 	if (IS_ERR(ex))
 		return PTR_ERR(ex);
 	mr->ex = ex;
+	if (uc && !READ_ONCE(uc->ex)) {
+		umem_export_ref(ex);
+		if (cmpxchg(&uc->ex, NULL, ex))
+			umem_export_put(ex);
+	}
 	return 0;
+}
+
+void rxe_mem_forget(struct rxe_ucontext *uc)
+{
+	if (uc->ex)
+		umem_export_put(uc->ex);
+	uc->ex = NULL;
+}
+
+static int mr_check_access(struct ib_pd *pd, int access)
+{
+	if (access & ~RXE_MR_ACCESS)
+		return -EOPNOTSUPP;
+	return ib_check_mr_access(pd->device, access);
 }
 
 /* Contents of a user MR, complete but without a key; in the caller's mm. */
 static struct rxe_mr *mr_build(struct ib_pd *pd, u64 start, u64 length,
-			       u64 iova, int access)
+			       u64 iova, int access, struct ib_udata *udata)
 {
 	enum rxe_mr_kind kind = RXE_MR_PINNED;
 	struct rxe_mr *mr;
 	u64 end;
 	int err;
 
-	if (access & ~RXE_MR_ACCESS)
-		return ERR_PTR(-EOPNOTSUPP);
-	err = ib_check_mr_access(pd->device, access);
+	err = mr_check_access(pd, access);
 	if (err)
 		return ERR_PTR(err);
 
@@ -371,7 +406,7 @@ static struct rxe_mr *mr_build(struct ib_pd *pd, u64 start, u64 length,
 	mr->start = start;
 	mr->length = length;
 	mr->iova = iova;
-	err = kind == RXE_MR_PINNED ? mr_pin(mr) : mr_export(mr);
+	err = kind == RXE_MR_PINNED ? mr_pin(mr) : mr_export(mr, udata);
 	if (err) {
 		mr_release(mr);
 		kfree(mr);
@@ -384,7 +419,7 @@ static struct rxe_mr *mr_build(struct ib_pd *pd, u64 start, u64 length,
 struct ib_mr *rxe_reg_user_mr_common(struct ib_pd *pd, u64 start, u64 length,
 				     u64 iova, int access, struct ib_udata *udata)
 {
-	struct rxe_mr *mr = mr_build(pd, start, length, iova, access);
+	struct rxe_mr *mr = mr_build(pd, start, length, iova, access, udata);
 
 	return IS_ERR(mr) ? ERR_CAST(mr) : mr_publish(mr);
 }
@@ -395,6 +430,11 @@ static bool mr_serves(const struct rxe_mr *mr, u32 access)
 	if ((mr->access ^ access) & (IB_ACCESS_ON_DEMAND | IB_ACCESS_FLUSH_PERSISTENT))
 		return false;
 	return !mr->umem || mr->umem->writable || !ib_access_writable(access);
+}
+
+static struct mm_struct *mr_mm(const struct rxe_mr *mr)
+{
+	return mr->umem ? mr->umem->owning_mm : umem_export_mm(mr->ex);
 }
 
 struct ib_mr *rxe_rereg_user_mr(struct ib_mr *ibmr, int flags, u64 start,
@@ -416,12 +456,17 @@ struct ib_mr *rxe_rereg_user_mr(struct ib_mr *ibmr, int flags, u64 start,
 		iova = mr->iova;
 	}
 
+	err = mr_check_access(pd, access);
+	if (err)
+		return ERR_PTR(err);
+
 	if (flags & IB_MR_REREG_TRANS || !mr_serves(mr, access)) {
-		new = mr_build(pd, start, length, iova, access);
+		/* The old address means nothing in another address space. */
+		if (!(flags & IB_MR_REREG_TRANS) && mr_mm(mr) != current->mm)
+			return ERR_PTR(-EINVAL);
+		new = mr_build(pd, start, length, iova, access, udata);
 		if (IS_ERR(new))
 			return ERR_CAST(new);
-	} else if (access & ~RXE_MR_ACCESS) {
-		return ERR_PTR(-EOPNOTSUPP);
 	}
 
 	err = mr_quiesce(mr);
@@ -556,87 +601,77 @@ int rxe_invalidate_key(struct rxe_dev *rxe, struct ib_pd *pd, u32 qpn, u32 key)
 /* ---- advice ---- */
 
 /*
- * A prefetch that nobody waits for. The caller's part and the end of the fault
- * come in any order; the second one ends the job. All of them are listed, so
- * that none outlives the module.
+ * A prefetch that nobody waits for. Its job has to be ended by somebody who is
+ * not the job, or the module could go while the end of prefetch_done() still
+ * runs: the next prefetch does it, or the module's exit. All fields under
+ * prefetch_lock.
  */
 struct rxe_prefetch {
-	struct list_head node;		/* prefetches */
-	struct umem_fault_job *job;	/* set under prefetch_lock */
-	bool done;			/* under prefetch_lock */
+	struct list_head node;		/* one of the two lists, once job is set */
+	struct umem_fault_job *job;
+	bool done;
 };
 
 static LIST_HEAD(prefetches);
+static LIST_HEAD(prefetches_done);
 static DEFINE_SPINLOCK(prefetch_lock);
-
-/* Of two callers, the one that finds the other one's mark ends the prefetch. */
-static void prefetch_meet(struct rxe_prefetch *p, struct umem_fault_job *job)
-{
-	bool last;
-
-	spin_lock(&prefetch_lock);
-	last = job ? p->done : !!p->job;
-	if (job)
-		p->job = job;
-	else
-		p->done = true;
-	/* Off the list it is ours alone; rxe_mem_exit() took it if it is. */
-	last = last && !list_empty(&p->node);
-	if (last)
-		list_del_init(&p->node);
-	spin_unlock(&prefetch_lock);
-	if (last) {
-		umem_fault_cancel(p->job);
-		kfree(p);
-	}
-}
 
 static void prefetch_done(void *arg, long result)
 {
-	prefetch_meet(arg, NULL);
-}
+	struct rxe_prefetch *p = arg;
 
-static int prefetch_start(struct umem_export *ex, unsigned long va, size_t len,
-			  unsigned int flags)
-{
-	struct rxe_prefetch *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
-	struct umem_fault_job *job;
-
-	if (!p)
-		return -ENOMEM;
 	spin_lock(&prefetch_lock);
-	list_add(&p->node, &prefetches);
+	p->done = true;
+	/* Off both lists it is about to be freed, after we have returned. */
+	if (p->job && !list_empty(&p->node))
+		list_move(&p->node, &prefetches_done);
 	spin_unlock(&prefetch_lock);
-
-	job = umem_fault_async(ex, va, len, flags, GFP_KERNEL_ACCOUNT,
-			       prefetch_done, p);
-	if (!job) {
-		spin_lock(&prefetch_lock);
-		list_del(&p->node);
-		spin_unlock(&prefetch_lock);
-		kfree(p);
-		return -ENOMEM;
-	}
-	prefetch_meet(p, job);
-	return 0;
 }
 
-void rxe_mem_exit(void)
+static void prefetch_reap(struct list_head *list)
 {
 	struct rxe_prefetch *p;
 
 	for (;;) {
 		spin_lock(&prefetch_lock);
-		p = list_first_entry_or_null(&prefetches, struct rxe_prefetch, node);
+		p = list_first_entry_or_null(list, struct rxe_prefetch, node);
 		if (p)
 			list_del_init(&p->node);
 		spin_unlock(&prefetch_lock);
 		if (!p)
 			break;
-		/* No verb runs any more, hence there is a job. */
 		umem_fault_cancel(p->job);
 		kfree(p);
 	}
+}
+
+void rxe_mem_exit(void)
+{
+	prefetch_reap(&prefetches);
+	prefetch_reap(&prefetches_done);
+}
+
+static int prefetch_start(struct umem_export *ex, unsigned long va, size_t len,
+			  unsigned int flags)
+{
+	struct rxe_prefetch *p;
+	struct umem_fault_job *job;
+
+	prefetch_reap(&prefetches_done);
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	job = umem_fault_async(ex, va, len, flags, GFP_KERNEL_ACCOUNT,
+			       prefetch_done, p);
+	if (!job) {
+		kfree(p);
+		return -ENOMEM;
+	}
+	spin_lock(&prefetch_lock);
+	p->job = job;
+	list_add(&p->node, p->done ? &prefetches_done : &prefetches);
+	spin_unlock(&prefetch_lock);
+	return 0;
 }
 
 /* Where an advised range lies; a reference to the export on success. */
