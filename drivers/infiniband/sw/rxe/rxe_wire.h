@@ -76,7 +76,7 @@ struct rxe_pkt {
 
 /*
  * rxe_wire_parse() - headers of a packet
- * @buf: BTH; at least min(@total, RXE_MAX_HDR) bytes readable
+ * @buf: BTH; at least min(@total, header length of its opcode) bytes readable
  * @total: bytes from BTH to the end of the padding, ICRC excluded
  *
  * Everything that can be checked without state is checked here: opcode known,
