@@ -35,8 +35,8 @@ enum {
 	RXE_OP_IETH	= 1 << 19,
 	RXE_OP_FETH	= 1 << 20,
 	RXE_OP_PAYLOAD	= 1 << 21,	/* may carry payload */
-	RXE_OP_RECV	= 1 << 22,	/* takes a receive WQE: SEND First and Only,
-					 * WRITE Last and Only with immediate
+	RXE_OP_RECV	= 1 << 22,	/* its message fills a receive WQE: every packet of
+					 * a SEND, WRITE Last and Only with immediate
 					 */
 };
 
