@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Eight bytes of the stream; no two words of one seed are alike. */
+/* Eight bytes of the stream; every one depends on both position and seed. */
 static inline uint64_t word(uint64_t index, uint64_t seed)
 {
-	uint64_t x = (index + 1 + (seed << 40)) * 0x9e3779b97f4a7c15ull;
+	uint64_t x = (index + 1) * 0x9e3779b97f4a7c15ull + seed * 0xd1342543de82ef95ull;
 
 	return x ^ (x >> 29);
 }

@@ -2,6 +2,8 @@
 /* query_qp returns what create_qp gave and modify_qp set. */
 #include "vt.h"
 
+#define ALL	(IBV_QP_DEST_QPN * 2 - 1)
+
 int main(void)
 {
 	struct ibv_qp_init_attr init;
@@ -13,7 +15,7 @@ int main(void)
 	vt_pair_open(&dev, &p, VT_CFG(.depth = 17, .sge = 3, .inl = 64, .timeout = 15, .retry = 5,
 				      .rnr_retry = 6, .rnr_timer = 9, .rd_atomic = 3, .mtu = 1024,
 				      .access = IBV_ACCESS_REMOTE_READ));
-	is(ibv_query_qp(p.a.qp, &a, -1, &init), 0, "query_qp");
+	is(ibv_query_qp(p.a.qp, &a, ALL, &init), 0, "query_qp");
 	is(a.qp_state, IBV_QPS_RTS, "qp_state");
 	is(a.path_mtu, IBV_MTU_1024, "path_mtu");
 	is(a.dest_qp_num, p.b.qp->qp_num, "dest_qp_num");
@@ -41,7 +43,7 @@ int main(void)
 	a.qp_access_flags = VT_RCV_ALL;
 	is(ibv_modify_qp(p.a.qp, &a, IBV_QP_MIN_RNR_TIMER | IBV_QP_ACCESS_FLAGS), 0,
 	   "change attributes in RTS");
-	ibv_query_qp(p.a.qp, &a, -1, &init);
+	ibv_query_qp(p.a.qp, &a, ALL, &init);
 	is(a.min_rnr_timer, 20, "min_rnr_timer has changed");
 	ok((a.qp_access_flags & IBV_ACCESS_REMOTE_WRITE), "qp_access_flags have changed");
 

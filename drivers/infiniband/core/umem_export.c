@@ -180,8 +180,47 @@ static void umem_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	umem_wake(ex);
 }
 
+/* All exports, and what those that are gone have counted. */
+static DEFINE_SPINLOCK(umem_exports_lock);
+static LIST_HEAD(umem_exports);
+static struct umem_stats umem_past;
+
+static void umem_stats_add(struct umem_export *ex, struct umem_stats *st)
+{
+	struct umem_counters *c = &ex->count;
+
+	st->faults += atomic64_read(&c->faults);
+	st->fault_pages += atomic64_read(&c->fault_pages);
+	st->prefetches += atomic64_read(&c->prefetches);
+	st->prefetch_pages += atomic64_read(&c->prefetch_pages);
+	st->invalidations += atomic64_read(&c->invalidations);
+	st->invalidated_pages += atomic64_read(&c->invalidated_pages);
+	st->retries += atomic64_read(&c->retries);
+	st->slow += atomic64_read(&c->slow);
+	st->resident += atomic_long_read(&ex->table.resident);
+	st->leaves += atomic_long_read(&ex->table.leaves);
+}
+
+static void umem_export_list(struct umem_export *ex)
+{
+	spin_lock(&umem_exports_lock);
+	list_add(&ex->node, &umem_exports);
+	spin_unlock(&umem_exports_lock);
+}
+
+static void umem_export_unlist(struct umem_export *ex)
+{
+	spin_lock(&umem_exports_lock);
+	list_del(&ex->node);
+	umem_stats_add(ex, &umem_past);
+	umem_past.resident = 0;
+	umem_past.leaves = 0;
+	spin_unlock(&umem_exports_lock);
+}
+
 static void umem_export_free(struct umem_export *ex)
 {
+	umem_export_unlist(ex);
 	umem_fault_exit(ex);
 	umem_table_destroy(&ex->table);
 	kfree(ex);
@@ -207,6 +246,7 @@ static struct mmu_notifier *umem_alloc_notifier(struct mm_struct *mm)
 	}
 	init_swait_queue_head(&ex->wait);
 	INIT_WORK(&ex->free_work, umem_export_free_work);
+	umem_export_list(ex);
 	return &ex->mn;
 }
 
@@ -342,25 +382,24 @@ EXPORT_SYMBOL_GPL(umem_hold);
 
 /**
  * umem_export_stats() - read the counters of an export
- * @ex: export
+ * @ex: export, or NULL for the sum over all there are and have been
  * @st: filled
  *
- * Context: any.
+ * Context: process.
  */
 void umem_export_stats(struct umem_export *ex, struct umem_stats *st)
 {
-	struct umem_counters *c = &ex->count;
+	if (ex) {
+		*st = (struct umem_stats) {};
+		umem_stats_add(ex, st);
+		return;
+	}
 
-	st->faults = atomic64_read(&c->faults);
-	st->fault_pages = atomic64_read(&c->fault_pages);
-	st->prefetches = atomic64_read(&c->prefetches);
-	st->prefetch_pages = atomic64_read(&c->prefetch_pages);
-	st->invalidations = atomic64_read(&c->invalidations);
-	st->invalidated_pages = atomic64_read(&c->invalidated_pages);
-	st->retries = atomic64_read(&c->retries);
-	st->slow = atomic64_read(&c->slow);
-	st->resident = atomic_long_read(&ex->table.resident);
-	st->leaves = atomic_long_read(&ex->table.leaves);
+	spin_lock(&umem_exports_lock);
+	*st = umem_past;
+	list_for_each_entry(ex, &umem_exports, node)
+		umem_stats_add(ex, st);
+	spin_unlock(&umem_exports_lock);
 }
 EXPORT_SYMBOL_GPL(umem_export_stats);
 

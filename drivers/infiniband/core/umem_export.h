@@ -5,6 +5,7 @@
 
 #include <linux/lockdep.h>
 #include <linux/mmu_notifier.h>
+#include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/swait.h>
 #include <linux/workqueue.h>
@@ -35,6 +36,7 @@ struct umem_counters {
  * @faults: runs this address space's fault jobs, see umem_fault.c
  * @free_work: frees this once the subscription has gone
  * @count: statistics
+ * @node: in the list of all exports, for the sums
  * @table: translations
  */
 struct umem_export {
@@ -45,6 +47,7 @@ struct umem_export {
 	struct workqueue_struct *faults;
 	struct work_struct free_work;
 	struct umem_counters count;
+	struct list_head node;
 	struct umem_table table;
 };
 

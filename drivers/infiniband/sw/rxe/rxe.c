@@ -10,7 +10,6 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/module.h>
-#include <linux/random.h>
 #include <net/addrconf.h>
 #include <rdma/ib_mad.h>
 #include <rdma/rdma_netlink.h>
@@ -35,10 +34,7 @@ static const struct ib_device_attr rxe_attr = {
 	.page_size_cap		= 0xfffff000,
 	.max_qp			= RXE_MAX_QP,
 	.max_qp_wr		= RXE_MAX_QP_WR,
-	.device_cap_flags	= IB_DEVICE_BAD_PKEY_CNTR |
-				  IB_DEVICE_BAD_QKEY_CNTR |
-				  IB_DEVICE_CHANGE_PHY_PORT |
-				  IB_DEVICE_UD_AV_PORT_ENFORCE |
+	.device_cap_flags	= IB_DEVICE_UD_AV_PORT_ENFORCE |
 				  IB_DEVICE_PORT_ACTIVE_EVENT |
 				  IB_DEVICE_SYS_IMAGE_GUID |
 				  IB_DEVICE_RC_RNR_NAK_GEN |
@@ -111,7 +107,6 @@ static void init_tables(struct rxe_dev *rxe)
 
 	spin_lock_init(&rxe->mcast_lock);
 	rxe->mcast = RB_ROOT;
-	rxe->mkey_seed = get_random_u32();
 }
 
 static void destroy_tables(struct rxe_dev *rxe)

@@ -52,6 +52,42 @@ static struct rxe_dest *dest_new(struct rxe_dev *rxe, struct ib_pd *pd,
 	return dest;
 }
 
+/*
+ * Kernel consumers create and destroy AHs in any context, hence interrupts are
+ * off under this table's lock (XA_FLAGS_LOCK_IRQ). A @gfp that may sleep comes
+ * with interrupts enabled.
+ */
+static int num_reserve(struct rxe_dev *rxe, u32 *num, gfp_t gfp)
+{
+	unsigned long flags;
+	int err;
+
+	xa_lock_irqsave(&rxe->ahs, flags);
+	err = __xa_alloc(&rxe->ahs, num, NULL, XA_LIMIT(1, RXE_MAX_AH),
+			 gfp);
+	xa_unlock_irqrestore(&rxe->ahs, flags);
+	return err == -EBUSY ? -ENOMEM : err;
+}
+
+/* The number is reserved, so this allocates nothing. */
+static void num_publish(struct rxe_dev *rxe, u32 num, struct rxe_dest *dest)
+{
+	unsigned long flags;
+
+	xa_lock_irqsave(&rxe->ahs, flags);
+	__xa_store(&rxe->ahs, num, dest, GFP_ATOMIC);
+	xa_unlock_irqrestore(&rxe->ahs, flags);
+}
+
+static void num_release(struct rxe_dev *rxe, u32 num)
+{
+	unsigned long flags;
+
+	xa_lock_irqsave(&rxe->ahs, flags);
+	__xa_erase(&rxe->ahs, num);
+	xa_unlock_irqrestore(&rxe->ahs, flags);
+}
+
 /* rxe_create_ah() - .create_ah and .create_user_ah */
 int rxe_create_ah(struct ib_ah *ibah, struct rdma_ah_init_attr *init,
 		  struct ib_udata *udata)
@@ -63,8 +99,7 @@ int rxe_create_ah(struct ib_ah *ibah, struct rdma_ah_init_attr *init,
 	struct rxe_dev *rxe = to_rdev(ibah->device);
 	int err;
 
-	err = xa_alloc(&rxe->ahs, &ah->num, NULL, XA_LIMIT(1, RXE_MAX_AH - 1),
-		       gfp);
+	err = num_reserve(rxe, &ah->num, gfp);
 	if (err)
 		return err;
 	ah->dest = dest_new(rxe, ibah->pd, init->ah_attr, ah->num, gfp);
@@ -78,14 +113,13 @@ int rxe_create_ah(struct ib_ah *ibah, struct rdma_ah_init_attr *init,
 		err = -EFAULT;
 		goto err_dest;
 	}
-	/* the number is reserved, so this allocates nothing */
-	xa_store(&rxe->ahs, ah->num, ah->dest, gfp);
+	num_publish(rxe, ah->num, ah->dest);
 	return 0;
 
 err_dest:
 	rxe_dest_put(ah->dest);
 err_num:
-	xa_erase(&rxe->ahs, ah->num);
+	num_release(rxe, ah->num);
 	return err;
 }
 
@@ -99,7 +133,7 @@ int rxe_modify_ah(struct ib_ah *ibah, struct rdma_ah_attr *attr)
 	dest = dest_new(rxe, ibah->pd, attr, ah->num, GFP_ATOMIC);
 	if (IS_ERR(dest))
 		return PTR_ERR(dest);
-	xa_store(&rxe->ahs, ah->num, dest, GFP_ATOMIC);
+	num_publish(rxe, ah->num, dest);
 	ah->dest = dest;
 	rxe_dest_put(old);
 	return 0;
@@ -118,7 +152,7 @@ int rxe_destroy_ah(struct ib_ah *ibah, u32 flags)
 {
 	struct rxe_ah *ah = to_rah(ibah);
 
-	xa_erase(&to_rdev(ibah->device)->ahs, ah->num);
+	num_release(to_rdev(ibah->device), ah->num);
 	rxe_dest_put(ah->dest);
 	return 0;
 }

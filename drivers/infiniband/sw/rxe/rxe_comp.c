@@ -165,7 +165,7 @@ static void progress(struct rxe_qp *qp)
 	qp->req.retry = qp->attr.retry_cnt;
 	qp->req.rnr_retry = qp->attr.rnr_retry;
 	qp->req.seq_rewound = false;
-	if (!compat_timer_pending(&qp->req.timer))
+	if (!timer_pending(&qp->req.timer))
 		return;
 	if (outstanding(qp))
 		rxe_req_arm(qp);
@@ -293,7 +293,7 @@ static bool store_answer(struct rxe_qp *qp, struct rxe_wqe *wqe, void *from,
 {
 	struct rxe_seg kseg = { .kbuf = from, .length = len };
 	struct rxe_iter dst, src = { .seg = &kseg, .nseg = 1 };
-	struct rxe_seg seg[RXE_MAX_SGE];
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
 	struct rxe_stop stop;
 	bool stored = false;
 

@@ -18,6 +18,20 @@ union rxe_cqe {
 	struct ib_uverbs_wc user;
 };
 
+/* Flags of a user's completion: libibverbs' numbers, not the kernel's. */
+enum {
+	RXE_UWC_GRH		= 1 << 0,
+	RXE_UWC_WITH_IMM	= 1 << 1,
+	RXE_UWC_WITH_INV	= 1 << 3,
+};
+
+static u32 wc_flags_to_user(int flags)
+{
+	return (flags & IB_WC_GRH ? RXE_UWC_GRH : 0) |
+	       (flags & IB_WC_WITH_IMM ? RXE_UWC_WITH_IMM : 0) |
+	       (flags & IB_WC_WITH_INVALIDATE ? RXE_UWC_WITH_INV : 0);
+}
+
 static void wc_to_user(struct ib_uverbs_wc *to, const struct ib_wc *wc)
 {
 	*to = (struct ib_uverbs_wc) {
@@ -28,7 +42,7 @@ static void wc_to_user(struct ib_uverbs_wc *to, const struct ib_wc *wc)
 		.byte_len	= wc->byte_len,
 		.qp_num		= wc->qp ? wc->qp->qp_num : 0,
 		.src_qp		= wc->src_qp,
-		.wc_flags	= wc->wc_flags,
+		.wc_flags	= wc_flags_to_user(wc->wc_flags),
 		.pkey_index	= wc->pkey_index,
 		.slid		= wc->slid,
 		.sl		= wc->sl,

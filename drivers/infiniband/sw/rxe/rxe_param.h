@@ -6,6 +6,8 @@
 #include <linux/sizes.h>
 #include <rdma/rdma_user_rxe.h>
 
+#define RXE_MAX_MSG		(1U << 31)	/* more than an enumerator holds */
+
 enum {
 	RXE_MAX_QP_WR		= 1 << 14,
 	RXE_MAX_SGE		= 32,
@@ -14,7 +16,6 @@ enum {
 	RXE_MAX_RD_ATOMIC	= 128,
 	RXE_MAX_PSN_WINDOW	= 128,		/* unacknowledged packets a QP may have */
 	RXE_MAX_PARKED_PKTS	= 256,		/* packets a QP direction may queue */
-	RXE_MAX_MSG		= 1 << 31,
 	RXE_MAX_SRQ_WR		= 1 << 14,
 	RXE_MAX_SRQ_SGE		= 27,
 	RXE_MAX_FRMR_PAGES	= 512,

@@ -235,3 +235,45 @@ out:
 	local_bh_enable();
 	return dst;
 }
+
+/* rxe_rx_grh() - see rxe_net.h; any context */
+void rxe_rx_grh(const struct sk_buff *skb, u8 *grh)
+{
+	memset(grh, 0, 40);
+	if (ip_hdr(skb)->version == 4)
+		memcpy(grh + 20, ip_hdr(skb), sizeof(struct iphdr));
+	else
+		memcpy(grh, ipv6_hdr(skb), sizeof(struct ipv6hdr));
+}
+
+/* rxe_grh_build() - as rxe_rx_grh() for @payload bytes that travel no wire */
+void rxe_grh_build(const struct rxe_path *path, u32 payload, u8 *grh)
+{
+	u32 len = sizeof(struct udphdr) + IB_BTH_BYTES + IB_DETH_BYTES +
+		  payload + (-payload & 3) + RXE_ICRC_LEN;
+
+	memset(grh, 0, 40);
+	if (path->v4) {
+		struct iphdr *ip = (struct iphdr *)(grh + 20);
+
+		ip->version = 4;
+		ip->ihl = 5;
+		ip->tos = path->tclass;
+		ip->tot_len = htons(sizeof(*ip) + len);
+		ip->frag_off = htons(IP_DF);
+		ip->ttl = path->hop_limit;
+		ip->protocol = IPPROTO_UDP;
+		ip->saddr = path->saddr.s6_addr32[3];
+		ip->daddr = path->daddr.s6_addr32[3];
+		ip->check = ip_fast_csum(ip, ip->ihl);
+	} else {
+		struct ipv6hdr *ip = (struct ipv6hdr *)grh;
+
+		ip6_flow_hdr(ip, path->tclass, htonl(path->flow_label));
+		ip->payload_len = htons(len);
+		ip->nexthdr = IPPROTO_UDP;
+		ip->hop_limit = path->hop_limit;
+		ip->saddr = path->saddr;
+		ip->daddr = path->daddr;
+	}
+}

@@ -25,6 +25,7 @@
 
 #include <linux/timer.h>
 #include <linux/workqueue.h>
+#include <rdma/ib_mad.h>
 #include "rxe.h"
 #include "rxe_wire.h"
 #include "rxe_net.h"
@@ -84,14 +85,7 @@ struct rxe_wqe {
 			u32 ud_qkey;
 			struct rxe_dest *dest;	/* referenced */
 		};
-		struct {
-			u64 mw_addr;
-			u64 mw_length;
-			u32 mw_mr_lkey;
-			u32 mw_rkey;
-			u32 mw_new_rkey;
-			u32 mw_access;
-		};
+		struct rxe_bind bind;
 		struct {
 			struct ib_mr *reg_mr;	/* kernel consumers only */
 			u32 reg_key;

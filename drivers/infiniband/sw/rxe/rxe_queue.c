@@ -29,12 +29,26 @@ static void *ring_elem(const struct rxe_queue *q, u32 index)
 
 static u32 ring_producer(const struct rxe_queue *q)
 {
+	/* pairs with the producer's release: elements before the index */
 	return smp_load_acquire(&q->buf->producer_index) & q->mask;
 }
 
 static u32 ring_consumer(const struct rxe_queue *q)
 {
+	/* pairs with the consumer's release: it is done with those elements */
 	return smp_load_acquire(&q->buf->consumer_index) & q->mask;
+}
+
+static void ring_set_producer(struct rxe_queue *q, u32 index)
+{
+	/* pairs with the consumer's acquire: elements before the index */
+	smp_store_release(&q->buf->producer_index, index);
+}
+
+static void ring_set_consumer(struct rxe_queue *q, u32 index)
+{
+	/* pairs with the producer's acquire: elements were read before */
+	smp_store_release(&q->buf->consumer_index, index);
 }
 
 static void ring_put_elem(const struct rxe_queue *q, u32 index,
@@ -118,19 +132,6 @@ static void mmap_withdraw(struct rxe_dev *rxe, struct rxe_mmap *map)
 	kref_put(&map->ref, mmap_release);
 }
 
-/**
- * rxe_queue_create() - allocate a ring
- * @rxe: device
- * @nelem: elements wanted, the caller has checked it against its limit;
- *	   capacity becomes a power of two less one
- * @elem_size: bytes of an element; the stride is the next power of two >= 64
- * @udata: user consumer, or NULL
- * @out: user address for struct mminfo, or NULL
- *
- * Process context, no locks. Pages are charged to the caller's memory cgroup.
- * Return: the ring, or ERR_PTR of -EINVAL (no elements, or more than a ring
- * may have), -ENOMEM, -EFAULT (@out).
- */
 struct rxe_queue *rxe_queue_create(struct rxe_dev *rxe, u32 nelem,
 				   u32 elem_size, struct ib_udata *udata,
 				   struct mminfo __user *out)
@@ -293,7 +294,7 @@ bool rxe_queue_peek(const struct rxe_queue *q, u32 at, void *dst, u32 len)
 void rxe_queue_consume(struct rxe_queue *q, u32 n)
 {
 	q->index = (q->index + n) & q->mask;
-	smp_store_release(&q->buf->consumer_index, q->index);
+	ring_set_consumer(q, q->index);
 }
 
 /**
@@ -313,7 +314,7 @@ bool rxe_queue_push(struct rxe_queue *q, const void *src, u32 len)
 
 	ring_put_elem(q, q->index, src, len);
 	q->index = next;
-	smp_store_release(&q->buf->producer_index, next);
+	ring_set_producer(q, next);
 	return true;
 }
 
@@ -346,7 +347,7 @@ bool rxe_queue_kpush(struct rxe_queue *q, const void *src, u32 len)
 		return false;
 
 	ring_put_elem(q, prod, src, len);
-	smp_store_release(&q->buf->producer_index, next);
+	ring_set_producer(q, next);
 	return true;
 }
 
@@ -367,7 +368,7 @@ bool rxe_queue_kpull(struct rxe_queue *q, void *dst, u32 len)
 		return false;
 
 	memcpy(dst, ring_elem(q, cons), min(len, q->elem_size));
-	smp_store_release(&q->buf->consumer_index, (cons + 1) & q->mask);
+	ring_set_consumer(q, (cons + 1) & q->mask);
 	return true;
 }
 
@@ -404,7 +405,7 @@ int rxe_queue_move_unread(struct rxe_queue *to, const struct rxe_queue *from)
 		return err;
 
 	to->index = n;
-	smp_store_release(&to->buf->producer_index, n);
+	ring_set_producer(to, n);
 	return 0;
 }
 
@@ -425,6 +426,6 @@ int rxe_queue_move_pending(struct rxe_queue *to, const struct rxe_queue *from)
 	if (err)
 		return err;
 
-	smp_store_release(&to->buf->producer_index, n);
+	ring_set_producer(to, n);
 	return 0;
 }

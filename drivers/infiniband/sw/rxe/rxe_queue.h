@@ -50,13 +50,15 @@ struct rxe_queue {
 /**
  * rxe_queue_create() - allocate a ring
  * @rxe: device
- * @nelem: elements wanted; capacity becomes mask (a power of two less one)
+ * @nelem: elements wanted, the caller has checked it against its limit;
+ *	   capacity becomes a power of two less one
  * @elem_size: bytes of an element; the stride is the next power of two >= 64
  * @udata: user consumer, or NULL
  * @out: user address for struct mminfo, or NULL
  *
- * Process context. Memory is charged to the caller (GFP_KERNEL_ACCOUNT).
- * Returns the ring or ERR_PTR (-ENOMEM, -EINVAL, -EFAULT).
+ * Process context, no locks. Pages are charged to the caller's memory cgroup.
+ * Return: the ring, or ERR_PTR of -EINVAL (no elements, or more than a ring
+ * may have), -ENOMEM, -EFAULT (@out).
  */
 struct rxe_queue *rxe_queue_create(struct rxe_dev *rxe, u32 nelem, u32 elem_size,
 				   struct ib_udata *udata,

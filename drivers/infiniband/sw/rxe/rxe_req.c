@@ -298,7 +298,7 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	u32 left = is_atomic(wqe) ? 0 : wqe->length - wqe->sent;
 	u32 bytes = min_t(u32, left, rounddown(LOCAL_SEGMENT, qp->mtu));
 	u32 npsn = max_t(u32, 1, DIV_ROUND_UP(bytes, qp->mtu));
-	struct rxe_seg seg[RXE_MAX_SGE];
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
 	enum rxe_verdict verdict;
 	struct rxe_reply reply;
 	struct rxe_stop stop;
@@ -348,7 +348,7 @@ static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
 {
 	struct rxe_seg kseg = { .kbuf = tx->payload, .length = bytes };
 	struct rxe_iter dst = { .seg = &kseg, .nseg = 1 };
-	struct rxe_seg seg[RXE_MAX_SGE];
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
 	enum outcome out = GO_ON;
 	struct rxe_stop stop;
 	struct rxe_iter it;
@@ -414,7 +414,7 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		if (!rc)
 			rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
 	}
-	if (rc && !compat_timer_pending(&qp->req.timer))
+	if (rc && !timer_pending(&qp->req.timer))
 		rxe_req_arm(qp);
 	return GO_ON;
 }
@@ -422,6 +422,7 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 /* LOCAL_INV, REG_MR, BIND_MW: nothing leaves this side. */
 static enum ib_wc_status local_op(struct rxe_qp *qp, struct rxe_wqe *wqe)
 {
+	u32 rkey;
 	int err;
 
 	switch (wqe->opcode) {
@@ -434,10 +435,7 @@ static enum ib_wc_status local_op(struct rxe_qp *qp, struct rxe_wqe *wqe)
 				   wqe->reg_access);
 		break;
 	default:
-		err = rxe_bind_mw(qp->ibqp.pd, qp->qpn, wqe->mw_rkey,
-				  wqe->mw_mr_lkey, wqe->mw_new_rkey,
-				  wqe->mw_addr, wqe->mw_length,
-				  wqe->mw_access);
+		err = rxe_bind_mw(qp->ibqp.pd, qp->qpn, &wqe->bind, &rkey);
 	}
 	return err ? IB_WC_MW_BIND_ERR : IB_WC_SUCCESS;
 }

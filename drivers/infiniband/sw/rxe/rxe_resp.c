@@ -259,7 +259,7 @@ static enum rxe_verdict send_write_stopped(struct request *rq, u32 n)
 static enum rxe_verdict send_write(struct request *rq)
 {
 	const struct rxe_pkt *pkt = rq->pkt;
-	struct rxe_seg seg[RXE_MAX_SGE];
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
 	struct rxe_qp *qp = rq->qp;
 	struct rxe_resp *r = &qp->resp;
 	enum rxe_verdict v;
@@ -497,7 +497,7 @@ static enum rxe_verdict datagram(struct request *rq)
 	struct rxe_resp *r = &qp->resp;
 	struct rxe_seg kseg = { .kbuf = r->grh, .length = sizeof(r->grh) };
 	struct rxe_iter dst, grh = { .seg = &kseg, .nseg = 1 };
-	struct rxe_seg seg[RXE_MAX_SGE];
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
 	enum rxe_verdict v;
 	u32 qkey = qp->type == IB_QPT_GSI ? IB_QP1_QKEY : qp->attr.qkey;
 

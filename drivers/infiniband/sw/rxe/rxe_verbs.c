@@ -64,7 +64,6 @@ static int rxe_query_port(struct ib_device *ibdev, u32 port,
 
 	attr->max_mtu = IB_MTU_4096;
 	attr->active_mtu = READ_ONCE(rxe->mtu);
-	attr->phys_mtu = READ_ONCE(rxe->ndev->mtu);
 	attr->gid_tbl_len = RXE_GID_TABLE_LEN;
 	attr->ip_gids = true;
 	attr->port_cap_flags = READ_ONCE(rxe->port_caps);

@@ -97,12 +97,14 @@ static u8 wqe_from_user(struct rxe_qp *qp, const struct rxe_send_wr *wr,
 		wqe->swap = wr->wr.atomic.swap;
 		return IB_WC_SUCCESS;
 	case IB_WR_BIND_MW:
-		wqe->mw_addr = wr->wr.mw.addr;
-		wqe->mw_length = wr->wr.mw.length;
-		wqe->mw_mr_lkey = wr->wr.mw.mr_lkey;
-		wqe->mw_rkey = wr->wr.mw.mw_rkey;
-		wqe->mw_new_rkey = wr->wr.mw.rkey;
-		wqe->mw_access = wr->wr.mw.access;
+		wqe->bind = (struct rxe_bind) {
+			.mw_rkey = wr->wr.mw.mw_rkey,
+			.mr_lkey = wr->wr.mw.mr_lkey,
+			.rkey = wr->wr.mw.rkey,
+			.access = wr->wr.mw.access,
+			.addr = wr->wr.mw.addr,
+			.length = wr->wr.mw.length,
+		};
 		return IB_WC_SUCCESS;
 	case IB_WR_SEND:
 	case IB_WR_SEND_WITH_IMM:

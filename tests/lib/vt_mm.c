@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#define _GNU_SOURCE
+#include "vt_mm.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+static char swap_dev[64];
+static int swap_id = -1;
+
+static int read_line(const char *path, char *line, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	bool got = f && fgets(line, size, f);
+
+	if (f)
+		fclose(f);
+	return got ? 0 : -1;
+}
+
+static bool swap_is_on(void)
+{
+	FILE *f = fopen("/proc/swaps", "re");
+	char line[256];
+	int lines = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		lines++;
+	if (f)
+		fclose(f);
+	return lines > 1;
+}
+
+static void swap_off(void)
+{
+	if (swap_id < 0)
+		return;
+	if (swapoff(swap_dev))
+		diag("swapoff: %m");
+	else
+		vt_sh("echo 1 >/sys/block/zram%d/reset; echo %d >/sys/class/zram-control/hot_remove",
+		      swap_id, swap_id);
+}
+
+void vt_swap_on(int mib)
+{
+	char line[64];
+
+	if (swap_is_on())
+		return;
+	vt_sh("[ -e /sys/class/zram-control ] || modprobe zram num_devices=1");
+	if (read_line("/sys/class/zram-control/hot_add", line, sizeof(line)))
+		bail("no zram for swapping");
+	swap_id = atoi(line);
+	snprintf(swap_dev, sizeof(swap_dev), "/dev/zram%d", swap_id);
+	if (vt_sh("echo %dM >/sys/block/zram%d/disksize && mkswap %s >/dev/null", mib, swap_id,
+		  swap_dev) || swapon(swap_dev, 0))
+		bail("swapon %s: %m", swap_dev);
+	atexit(swap_off);
+}
+
+uint64_t vt_pagemap(const void *p)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry;
+
+	if (fd < 0 || pread(fd, &entry, 8, (uintptr_t)p / PAGE * 8) != 8)
+		bail("pagemap: %m");
+	close(fd);
+	return entry;
+}
+
+static size_t count(const void *p, size_t len, int bit)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry[512];
+	size_t total = 0, page = (uintptr_t)p / PAGE, end = ((uintptr_t)p + len + PAGE - 1) / PAGE;
+
+	while (page < end) {
+		size_t i, n = end - page < 512 ? end - page : 512;
+
+		if (fd < 0 || pread(fd, entry, n * 8, page * 8) != (ssize_t)n * 8)
+			bail("pagemap: %m");
+		for (i = 0; i < n; i++)
+			total += entry[i] >> bit & 1;
+		page += n;
+	}
+	close(fd);
+	return total;
+}
+
+size_t vt_count_present(const void *p, size_t len)
+{
+	return count(p, len, 63);
+}
+
+size_t vt_count_swapped(const void *p, size_t len)
+{
+	return count(p, len, 62);
+}
+
+size_t vt_pageout(void *p, size_t len)
+{
+	size_t pages = (len + PAGE - 1) / PAGE, left = pages;
+	int tries;
+
+	for (tries = 0; tries < 50 && left; tries++) {
+		if (madvise(p, len, MADV_PAGEOUT))
+			bail("MADV_PAGEOUT: %m");
+		left = vt_count_present(p, len);
+		if (left && tries > 1)
+			usleep(10000);
+	}
+	return pages - left;
+}
+
+int vt_memfd(size_t len)
+{
+	int fd = memfd_create("vt", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, len))
+		bail("memfd of %zu bytes: %m", len);
+	return fd;
+}
+
+void *vt_map_fd(int fd, size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		bail("mmap of a file: %m");
+	return p;
+}
+
+int vt_sh(const char *fmt, ...)
+{
+	char cmd[1024];
+	va_list ap;
+	int st;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	st = system(cmd);
+	return WIFEXITED(st) ? WEXITSTATUS(st) : 255;
+}

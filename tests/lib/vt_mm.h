@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What tests of on-demand memory do to, and ask of, the memory manager. */
+#ifndef VT_MM_H
+#define VT_MM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE 4096ul
+
+/* Advice that older C libraries do not name. */
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/*
+ * Make sure that there is swap (a zram device of @mib) until the program ends.
+ * Swap that was there already is used as it is.
+ */
+void vt_swap_on(int mib);
+
+/* /proc/self/pagemap: bits 63 present, 62 swapped, 0 to 54 the frame. */
+uint64_t vt_pagemap(const void *p);
+size_t vt_count_present(const void *p, size_t len);
+size_t vt_count_swapped(const void *p, size_t len);
+
+/*
+ * Page a range out, as often as it takes (pages are for a moment held by the
+ * kernel's own batches); returns the pages that are in swap or gone after it.
+ */
+size_t vt_pageout(void *p, size_t len);
+
+/* A memory file of @len bytes, zeroed. */
+int vt_memfd(size_t len);
+void *vt_map_fd(int fd, size_t len);
+
+/* Run /bin/sh -c; returns its exit status. */
+int vt_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * N3: when munmap() has returned, no access reaches the old page any more.
+ *
+ * RDMA writes stream into a range that is mapped from one of two memory files.
+ * The range is switched to the other file; from then on the first file, watched
+ * through another mapping, must not change by a single byte.
+ */
+#include "vt.h"
+#include "vt_mm.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGES	16
+#define LEN	(PAGES * PAGE)
+
+static struct vt_dev dev;
+static uint8_t *target;
+static struct ibv_mr *mr;
+static atomic_bool stop, hole;
+static atomic_ulong sent, failed;
+
+static void *stream(void *arg)
+{
+	struct vt_pair p;
+	uint64_t *src = vt_map(LEN);
+	struct ibv_mr *smr = vt_reg(&dev, VT_PINNED, src, LEN, VT_RCV_ALL);
+	uint64_t n = 0;
+
+	vt_pair_open(&dev, &p, VT_CFG(.wire = arg != NULL));
+	while (!stop) {
+		size_t i, len = n % 3 ? LEN : 3000;
+
+		for (i = 0; i < len / 8; i += 32)
+			src[i] = n + 1;
+		if (vt_write(&p.a, smr, src, len, mr, target + (n % 3 ? 0 : (n * 1000) % 40000))) {
+			/* New rings must not be mapped into the hole. */
+			failed++;
+			while (hole)
+				sched_yield();
+			vt_pair_reopen(&p);
+		}
+		n++;
+		sent++;
+	}
+	vt_dereg(smr);
+	vt_pair_close(&p);
+	return NULL;
+}
+
+/* Wait until @count, of operations done or failed, has grown by @more. */
+static bool wait_for(atomic_ulong *count, unsigned long more)
+{
+	unsigned long until = *count + more;
+	uint64_t end = vt_now_ms() + VT_WAIT_MS;
+
+	while (*count < until && vt_now_ms() < end)
+		sched_yield();
+	return *count >= until;
+}
+
+int main(void)
+{
+	int i, round, fd[2], rounds = vt_slow() ? 10 : 100, moved = 0, stuck = 0, reached = 0;
+	static uint8_t snap[LEN];
+	uint8_t *view[2];
+	pthread_t t[2];
+
+	vt_open(&dev);
+	vt_need(&dev, VT_ODP);
+	for (i = 0; i < 2; i++) {
+		fd[i] = vt_memfd(LEN);
+		view[i] = vt_map_fd(fd[i], LEN);
+	}
+	target = vt_map_fd(fd[0], LEN);
+	mr = vt_reg(&dev, VT_ODP, target, LEN, VT_RCV_ALL);
+	pthread_create(&t[0], NULL, stream, NULL);
+	pthread_create(&t[1], NULL, stream, vt_stock() ? NULL : &dev);
+	for (round = 0; round < rounds && !stuck; round++) {
+		int old = round & 1, new = !old;
+
+		stuck += !wait_for(&sent, 4);
+		memset(view[new], 0, LEN);
+		if (round % 3 == 2) {
+			/* A hole, in which both streams fail, before the new file. */
+			unsigned long before = failed;
+
+			hole = true;
+			munmap(target, LEN);
+			memcpy(snap, view[old], LEN);
+			stuck += !wait_for(&failed, 2 - (failed - before));
+			moved += !!memcmp(snap, view[old], LEN);
+		}
+		if (mmap(target, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd[new], 0) !=
+		    target)
+			bail("mmap: %m");
+		hole = false;
+		memcpy(snap, view[old], LEN);
+		stuck += !wait_for(&sent, 6);
+		moved += !!memcmp(snap, view[old], LEN);
+		reached += vt_check_byte(view[new], LEN, 0) >= 0;
+	}
+	stop = true;
+	for (i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	is(moved, 0, "in %d remappings no write reaches the old pages afterwards", rounds);
+	is(stuck, 0, "the writes go on all the time");
+	is(reached, rounds, "and reach the new pages every time");
+	ok(failed, "writes into the hole failed (%lu of %lu)", failed, sent);
+	vt_dereg(mr);
+	vt_close(&dev);
+	return done();
+}
