@@ -25,8 +25,12 @@
 #ifndef _RDMA_UMEM_NOTIFIER_H
 #define _RDMA_UMEM_NOTIFIER_H
 
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/gfp.h>
+#include <linux/lockdep.h>
+#include <linux/preempt.h>
 #include <linux/types.h>
-#include <linux/workqueue.h>
 
 struct mm_struct;
 struct page;
@@ -78,24 +82,44 @@ int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
 	      struct umem_hold *h);
 int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
 		   struct umem_hold *h);
-void umem_drop(struct umem_hold *h);
+void umem_drop_slow(struct umem_hold *h);
+
+/* One holder, in the hold count of a table entry. */
+#define UMEM_HOLD_ONE	BIT_ULL(44)
+
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+extern struct lockdep_map umem_hold_map;
+#define umem_drop_lockdep()	rwsem_release(&umem_hold_map, _THIS_IP_)
+#else
+#define umem_drop_lockdep()	do { } while (0)
+#endif
+
+/**
+ * umem_drop() - end umem_hold() or umem_hold_slow()
+ * @h: hold; the access must be complete
+ *
+ * Context: that of the hold. Enables preemption again, after umem_hold().
+ */
+static inline void umem_drop(struct umem_hold *h)
+{
+	if (unlikely(!h->entry)) {
+		umem_drop_slow(h);
+		return;
+	}
+	umem_drop_lockdep();
+	/* Release: an invalidation that sees the count sees the access. */
+	atomic64_fetch_sub_release(UMEM_HOLD_ONE, h->entry);
+	preempt_enable();
+}
 
 long umem_fault(struct umem_export *ex, unsigned long va, size_t len,
 		unsigned int flags);
 
-/**
- * struct umem_fault_job - a fault that runs in a worker
- * @work: private
- * @ex: private, a reference of the job's own
- * @va: first byte wanted
- * @len: bytes wanted
- * @flags: UMEM_*
- * @result: what umem_fault() returned, for @done
- * @done: called in process context when the fault has ended, unless
- *	  umem_fault_cancel() came first
- *
- * Allocated by umem_fault_async() and freed by the layer, so that a fault
- * which blocks for ever never keeps the object that asked for it alive.
+/*
+ * A fault that runs in a worker. The job belongs to the layer and has references
+ * of its own, so that a fault which blocks for ever never keeps the object that
+ * asked for it alive. Every job is ended by exactly one umem_fault_cancel(),
+ * before, during or after @done, or inside it.
  */
 struct umem_fault_job;
 typedef void (*umem_fault_done_t)(void *arg, long result);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between the kernels we run on: every test of LINUX_VERSION_CODE
+ * is here, behind a wrapper named for what it does. Each section includes only
+ * what its own wrappers need, under the macro that its users define:
+ *
+ *	#define COMPAT_MM
+ *	#include "../compat.h"
+ */
+#ifndef _ODP_COMPAT_H
+#define _ODP_COMPAT_H
+
+#include <linux/version.h>
+
+/* ---- mm ---- */
+#ifdef COMPAT_MM
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+/* What the mmu notifier's aging callbacks return. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+typedef int compat_young_t;
+#else
+typedef bool compat_young_t;
+#endif
+
+/*
+ * Look up user pages of another address space. mmap_lock is held for reading;
+ * *@locked becomes 0 if it had to be dropped.
+ */
+static inline long compat_get_user_pages_remote(struct mm_struct *mm,
+						unsigned long va,
+						unsigned long nr,
+						unsigned int gup_flags,
+						struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+#else
+	return get_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#endif
+}
+
+static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
+						unsigned long va,
+						unsigned long nr,
+						unsigned int gup_flags,
+						struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+#else
+	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#endif
+}
+#endif /* COMPAT_MM */
+
+/* ---- verbs ---- */
+#ifdef COMPAT_VERBS
+#include <rdma/ib_verbs.h>
+#include <rdma/uverbs_ioctl.h>
+
+/* Last argument of the create_cq verb. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define compat_cq_udata ib_udata
+#else
+#define compat_cq_udata uverbs_attr_bundle
+#endif
+
+static inline struct ib_udata *compat_to_udata(struct compat_cq_udata *attrs)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+	return attrs;
+#else
+	return attrs ? &attrs->driver_udata : NULL;
+#endif
+}
+
+/*
+ * Members of struct ib_device_ops and struct rdma_link_ops that were renamed,
+ * changed their arguments or are not there. Where the core has
+ * report_port_event, it reports link changes of a driver that does not set it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+typedef int compat_cqe_t;
+#define COMPAT_OP_RESIZE_CQ(fn)		.resize_cq = (fn)
+#define COMPAT_OP_PORT_EVENT(fn)
+#define COMPAT_OP_DELLINK(fn)
+#define COMPAT_DMAH_ARG
+#define COMPAT_DMAH_GIVEN		false
+#else
+typedef unsigned int compat_cqe_t;
+#define COMPAT_OP_RESIZE_CQ(fn)		.resize_user_cq = (fn)
+#define COMPAT_OP_PORT_EVENT(fn)	.report_port_event = (fn),
+#define COMPAT_OP_DELLINK(fn)		.dellink = (fn),
+#define COMPAT_DMAH_ARG			struct ib_dmah *dmah,
+#define COMPAT_DMAH_GIVEN		(dmah != NULL)
+#endif
+#endif /* COMPAT_VERBS */
+
+/* ---- mr ---- */
+#ifdef COMPAT_MR
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/ib_umem.h>
+
+/* Exempts a local variable from CONFIG_INIT_STACK_ALL_*. */
+#if __has_attribute(__uninitialized__)
+# define compat_uninitialized __attribute__((__uninitialized__))
+#else
+# define compat_uninitialized
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/* Refused by the core before 6.2; the values are those of the later uABI. */
+#define IB_ACCESS_FLUSH_GLOBAL		(1 << 8)
+#define IB_ACCESS_FLUSH_PERSISTENT	(1 << 9)
+#endif
+
+static inline struct ib_umem *compat_umem_get(struct ib_device *dev,
+					      unsigned long addr, size_t size,
+					      int access)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+	return ib_umem_get_va(dev, addr, size, access);
+#else
+	return ib_umem_get(dev, addr, size, access);
+#endif
+}
+
+/* Is this page of a file on persistent memory (dax)? Any context. */
+static inline bool compat_page_is_fsdax(const struct page *page)
+{
+	if (!is_zone_device_page(page))
+		return false;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	return page_pgmap(page)->type == MEMORY_DEVICE_FS_DAX;
+#else
+	return page->pgmap->type == MEMORY_DEVICE_FS_DAX;
+#endif
+}
+#endif /* COMPAT_MR */
+
+/* ---- timer ---- */
+#ifdef COMPAT_TIMER
+#include <linux/timer.h>
+
+/* The object around a timer. */
+#define compat_timer_container(var, t, member) \
+	container_of(t, typeof(*(var)), member)
+
+/* Stop a timer without waiting for its handler. */
+static inline void compat_timer_delete(struct timer_list *t)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	del_timer(t);
+#else
+	timer_delete(t);
+#endif
+}
+
+/* Stop it for good; it cannot be started again. The caller sees to that on 6.1. */
+static inline void compat_timer_shutdown_sync(struct timer_list *t)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	del_timer_sync(t);
+#else
+	timer_shutdown_sync(t);
+#endif
+}
+#endif /* COMPAT_TIMER */
+
+/* ---- net ---- */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/* BTH opcodes that <rdma/ib_pack.h> does not have yet. */
+enum {
+	IB_OPCODE_FLUSH			= 0x1c,
+	IB_OPCODE_ATOMIC_WRITE		= 0x1d,
+	IB_OPCODE_RC_FLUSH		= 0x1c,
+	IB_OPCODE_RC_ATOMIC_WRITE	= 0x1d,
+};
+#endif
+
+#ifdef COMPAT_NET
+#include <linux/crc32.h>
+#include <linux/net.h>
+#include <net/udp_tunnel.h>
+
+/* The socket calls of UDP tunnels take a struct sock since 7.3. */
+static inline void compat_udp_tunnel_setup(struct net *net, struct socket *sock,
+					   struct udp_tunnel_sock_cfg *cfg)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	setup_udp_tunnel_sock(net, sock, cfg);
+#else
+	setup_udp_tunnel_sock(net, sock->sk, cfg);
+#endif
+}
+
+static inline void compat_udp_tunnel_release(struct socket *sock)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	udp_tunnel_sock_release(sock);
+#else
+	udp_tunnel_sock_release(sock->sk);
+#endif
+}
+
+/*
+ * CRC-32 with the CPU's help: before 6.14 through the crypto layer, whose
+ * context is the CRC register itself, afterwards crc32_le() does it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#include <crypto/hash.h>
+
+struct compat_crc32 {
+	struct crypto_shash *tfm;	/* NULL: use the table */
+};
+
+static inline void compat_crc32_init(struct compat_crc32 *c)
+{
+	c->tfm = crypto_alloc_shash("crc32", 0, 0);
+	if (IS_ERR(c->tfm) || crypto_shash_descsize(c->tfm) != sizeof(u32)) {
+		if (!IS_ERR(c->tfm))
+			crypto_free_shash(c->tfm);
+		c->tfm = NULL;
+	}
+}
+
+static inline void compat_crc32_exit(struct compat_crc32 *c)
+{
+	if (c->tfm)
+		crypto_free_shash(c->tfm);
+}
+
+static inline u32 compat_crc32(struct compat_crc32 *c, u32 crc, const void *p,
+			       size_t len)
+{
+	u8 mem[sizeof(struct shash_desc) + sizeof(u32)]
+		__aligned(__alignof__(struct shash_desc));
+	struct shash_desc *desc = (struct shash_desc *)mem;
+	u32 *reg = shash_desc_ctx(desc);
+
+	/* below this the set-up costs more than the table */
+	if (!c->tfm || len < 128)
+		return crc32_le(crc, p, len);
+
+	desc->tfm = c->tfm;
+	*reg = crc;
+	if (crypto_shash_update(desc, p, len))
+		return crc32_le(crc, p, len);
+	return *reg;
+}
+#else
+struct compat_crc32 {
+};
+
+static inline void compat_crc32_init(struct compat_crc32 *c)
+{
+}
+
+static inline void compat_crc32_exit(struct compat_crc32 *c)
+{
+}
+
+static inline u32 compat_crc32(struct compat_crc32 *c, u32 crc, const void *p,
+			       size_t len)
+{
+	return crc32_le(crc, p, len);
+}
+#endif
+#endif /* COMPAT_NET */
+
+#endif /* _ODP_COMPAT_H */

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Filling the table, and the access that does without it.
+ *
+ * Filling looks pages up, UMEM_BATCH at a time, as process_vm_readv() does, enters
+ * them and gives them back at once; nothing keeps a page. Pages are looked up
+ * for writing only to be written, and entered with the rights they were looked
+ * up with, so the first write after a read is a fault of its own.
+ *
+ * Writing that breaks copy-on-write notifies of the old page, so the lookup
+ * itself makes the first install fail; the next finds the new page. After
+ * UMEM_TRIES installs in a row that lost the race, the caller is told -EAGAIN
+ * and goes through umem_hold_slow(), which enters nothing and cannot lose.
+ *
+ * A lookup may block for ever (userfaultfd, FUSE). It holds a user of the
+ * address space meanwhile, a reference of the export, and nothing else.
+ *
+ * Jobs
+ *	Each export has a workqueue of its own, so that blocked faults take
+ *	workers from nobody but the address space that blocks them. A job has two
+ *	references: the worker's and the caller's. The worker's ends when the
+ *	fault has ended, or when a cancel finds the job not started; with it end
+ *	the references of export and module. The caller's ends in
+ *	umem_fault_cancel().
+ *
+ *	    QUEUED --worker--> CALLING --> ENDED	done() runs in CALLING
+ *	    QUEUED --cancel--> cancelled		done() never runs
+ *
+ *	Both change under the job's lock, the innermost.
+ */
+#include <linux/completion.h>
+#include <linux/errno.h>
+#include <linux/memcontrol.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#define COMPAT_MM
+#include "../compat.h"
+#include "umem_export.h"
+
+#define UMEM_BATCH	64	/* pages a lookup */
+#define UMEM_TRIES	8	/* installs in a row that may lose the race */
+
+/**
+ * struct umem_fault_job - a fault that runs in a worker
+ * @work: on the export's workqueue
+ * @ex: what to fault; a reference
+ * @va: first byte
+ * @len: bytes
+ * @flags: UMEM_*
+ * @done: whom to tell
+ * @arg: for @done
+ * @refs: worker and caller
+ * @lock: of @state
+ * @state: see above
+ * @cancelled: see above; also read without @lock, as a hint to stop early
+ * @worker: task that runs @done, from CALLING on
+ * @ended: completed after @done
+ */
+struct umem_fault_job {
+	struct work_struct work;
+	struct umem_export *ex;
+	unsigned long va;
+	size_t len;
+	unsigned int flags;
+	umem_fault_done_t done;
+	void *arg;
+	refcount_t refs;
+	spinlock_t lock;
+	enum { QUEUED, CALLING, ENDED } state;
+	bool cancelled;
+	struct task_struct *worker;
+	struct completion ended;
+};
+
+/* One umem_fault() at work. */
+struct umem_filling {
+	struct umem_export *ex;
+	unsigned int flags;
+	const bool *stop;	/* set when nobody wants it any more; or NULL */
+	u64 batches;		/* lookups made */
+	u64 fresh;		/* entries that became valid */
+};
+
+static unsigned int umem_gup_flags(unsigned int flags)
+{
+	/* HWPOISON only makes the error say so. */
+	unsigned int gup_flags = FOLL_HWPOISON;
+
+	if (flags & UMEM_WRITE)
+		gup_flags |= FOLL_WRITE;
+	if (flags & UMEM_NOFAULT)
+		gup_flags |= FOLL_NOFAULT;
+	return gup_flags;
+}
+
+/* What a failed lookup means. -ENOENT, not resident, stays in this file. */
+static int umem_gup_error(long err, unsigned int flags)
+{
+	switch (err) {
+	case -EFAULT:
+		return flags & UMEM_NOFAULT ? -ENOENT : -EFAULT;
+	case -ENOMEM:
+	case -EHWPOISON:
+		return err;
+	case 0:
+	case -EAGAIN:
+	case -EBUSY:
+		return -EAGAIN;
+	case -EINTR:
+	case -ERESTARTSYS:
+		return -EINTR;
+	default:
+		return -EFAULT;
+	}
+}
+
+/* Wait until nothing that may cover @va is being invalidated. */
+static void umem_wait_idle(struct umem_export *ex, unsigned long va)
+{
+	swait_event_idle_exclusive(ex->wait,
+				   !umem_table_active(&ex->table, va) ||
+				   READ_ONCE(ex->dead));
+}
+
+/*
+ * Look @nr pages of one leaf up and enter them. Returns how many were, from
+ * the first; -EAGAIN if the install lost the race; or the lookup's error.
+ */
+static noinline_for_stack long umem_fill_batch(struct umem_filling *f,
+					       unsigned long va,
+					       unsigned int nr)
+{
+	struct umem_export *ex = f->ex;
+	struct mm_struct *mm = ex->mn.mm;
+	struct page *pages[UMEM_BATCH];
+	unsigned long pfn[UMEM_BATCH];
+	int locked = 1, ret;
+	long snap, got, i;
+
+	f->batches++;
+	ret = umem_table_populate(&ex->table, va, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		return ret;
+
+	umem_wait_idle(ex, va);
+	snap = umem_table_snap(&ex->table, va);
+
+	mmap_read_lock(mm);
+	got = compat_get_user_pages_remote(mm, va, nr, umem_gup_flags(f->flags),
+					   pages, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	if (got <= 0)
+		return umem_gup_error(got, f->flags);
+
+	for (i = 0; i < got; i++)
+		pfn[i] = page_to_pfn(pages[i]);
+	ret = umem_table_install(&ex->table, va, pfn, got,
+				 f->flags & UMEM_WRITE, snap);
+	for (i = 0; i < got; i++)
+		put_page(pages[i]);
+	if (ret < 0) {
+		atomic64_inc(&ex->count.retries);
+		return ret;
+	}
+	f->fresh += ret;
+	return got;
+}
+
+/*
+ * Fill [*@va, @end), page aligned, up to the first page that fails, and move
+ * *@va to it. Returns 0 if all of it is translated.
+ */
+static int umem_fill_range(struct umem_filling *f, unsigned long *va,
+			   unsigned long end)
+{
+	unsigned int tries = 0, nr;
+	bool present;
+	long ret;
+
+	while (*va < end) {
+		nr = min_t(unsigned long, (end - *va) >> PAGE_SHIFT, UMEM_BATCH);
+		nr = umem_table_run(&f->ex->table, *va, nr,
+				    f->flags & UMEM_WRITE, &present);
+		ret = nr;
+		if (!present) {
+			if (f->stop && READ_ONCE(*f->stop))
+				return -EINTR;
+			ret = umem_fill_batch(f, *va, nr);
+		}
+		if (ret == -EAGAIN && ++tries < UMEM_TRIES)
+			continue;
+		if (ret < 0)
+			return ret;
+		tries = 0;
+		*va += ret << PAGE_SHIFT;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* The same, as a whole: returns what umem_fault() does. */
+static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
+{
+	struct umem_counters *c = &f->ex->count;
+	struct mm_struct *mm = f->ex->mn.mm;
+	struct mem_cgroup *memcg, *old;
+	unsigned long at, upto, end;
+	int err, more;
+
+	if (!len || check_add_overflow(va, len, &end) || end > mm->task_size)
+		return -EFAULT;
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+	/* Leaves and page tables are the owner's, whoever the worker is. */
+	memcg = get_mem_cgroup_from_mm(mm);
+	old = set_active_memcg(memcg);
+
+	end = PAGE_ALIGN(end);
+	upto = va & PAGE_MASK;
+	err = umem_fill_range(f, &upto, end);
+	/* Take what is resident: what is not does not end it. */
+	at = upto;
+	more = err;
+	while (more == -ENOENT && at < end) {
+		at += PAGE_SIZE;
+		more = umem_fill_range(f, &at, end);
+	}
+
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+	mmput_async(mm);
+
+	if (f->batches && (f->flags & UMEM_PREFETCH)) {
+		atomic64_inc(&c->prefetches);
+		atomic64_add(f->fresh, &c->prefetch_pages);
+	} else if (f->batches) {
+		atomic64_inc(&c->faults);
+		atomic64_add(f->fresh, &c->fault_pages);
+	}
+
+	if (upto > va)
+		return min_t(size_t, upto - va, len);
+	return err == -ENOENT ? -EAGAIN : err;
+}
+
+/**
+ * umem_fault() - translate a range of user memory
+ * @ex: export
+ * @va: first byte
+ * @len: bytes wanted
+ * @flags: UMEM_READ or UMEM_WRITE, UMEM_NOFAULT, UMEM_PREFETCH
+ *
+ * Ends at the first page that cannot be translated. With UMEM_NOFAULT nothing
+ * is faulted in and pages that are not resident are skipped.
+ *
+ * What is translated may be invalidated again at any time, also before this
+ * returns.
+ *
+ * Context: process; may block for ever. The caller must hold no lock that an
+ * invalidation may need, in particular not mmap_lock.
+ * Return: the number of bytes from @va that are translated, at least 1, at most
+ * @len; or, if @va itself is not,
+ * -EFAULT, -EHWPOISON: an access by the CPU would fail too;
+ * -ESRCH: the address space is dead;
+ * -ENOMEM: no memory for the page or the table;
+ * -EAGAIN: invalidations keep winning, use umem_hold_slow(); or, with
+ *  UMEM_NOFAULT, the page is not resident;
+ * -EINTR: the calling task is being killed.
+ */
+long umem_fault(struct umem_export *ex, unsigned long va, size_t len,
+		unsigned int flags)
+{
+	struct umem_filling f = { .ex = ex, .flags = flags };
+
+	return umem_fill(&f, va, len);
+}
+EXPORT_SYMBOL_GPL(umem_fault);
+
+/**
+ * umem_hold_slow() - use one page of user memory without translating it
+ * @ex: export
+ * @va: address of the first byte wanted
+ * @flags: UMEM_READ or UMEM_WRITE
+ * @h: filled on success
+ *
+ * The page is pinned until umem_drop(), which must be called from process
+ * context too. A page that is unmapped meanwhile stays what it was; such an
+ * access counts as one made before the unmapping.
+ *
+ * Context: process; may block for ever, as umem_fault().
+ * Return: 0, -EFAULT, -EHWPOISON, -ESRCH, -ENOMEM, -EAGAIN (no page, try
+ * again) or -EINTR as umem_fault().
+ */
+int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
+		   struct umem_hold *h)
+{
+	struct mm_struct *mm = ex->mn.mm;
+	struct page *page;
+	int locked = 1;
+	long got;
+
+	flags &= UMEM_WRITE | UMEM_NOFAULT;
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+	mmap_read_lock(mm);
+	got = compat_pin_user_pages_remote(mm, va & PAGE_MASK, 1,
+					   umem_gup_flags(flags), &page, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	mmput_async(mm);
+	if (got <= 0) {
+		got = umem_gup_error(got, flags);
+		return got == -ENOENT ? -EAGAIN : got;
+	}
+
+	atomic64_inc(&ex->count.slow);
+	h->kaddr = page_address(page) + offset_in_page(va);
+	h->len = PAGE_SIZE - offset_in_page(va);
+	h->entry = NULL;
+	h->page = page;
+	h->flags = flags & UMEM_WRITE;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(umem_hold_slow);
+
+/**
+ * umem_drop_slow() - umem_drop() of a page from umem_hold_slow()
+ * @h: hold
+ *
+ * Context: process, may sleep.
+ */
+void umem_drop_slow(struct umem_hold *h)
+{
+	/* The page may have been cleaned since it was looked up. */
+	unpin_user_pages_dirty_lock(&h->page, 1, h->flags & UMEM_WRITE);
+}
+EXPORT_SYMBOL_GPL(umem_drop_slow);
+
+static void umem_job_put(struct umem_fault_job *job)
+{
+	if (refcount_dec_and_test(&job->refs))
+		kfree(job);
+}
+
+/* The worker's part is over. Exit waits for the worker itself, see there. */
+static void umem_job_release(struct umem_fault_job *job)
+{
+	umem_export_put(job->ex);
+	umem_job_put(job);
+	module_put(THIS_MODULE);
+}
+
+static void umem_job_work(struct work_struct *work)
+{
+	struct umem_fault_job *job =
+		container_of(work, struct umem_fault_job, work);
+	struct umem_filling f = {
+		.ex = job->ex,
+		.flags = job->flags,
+		.stop = &job->cancelled,
+	};
+	long result;
+
+	result = umem_fill(&f, job->va, job->len);
+
+	spin_lock(&job->lock);
+	if (!job->cancelled) {
+		job->state = CALLING;
+		job->worker = current;
+	}
+	spin_unlock(&job->lock);
+
+	if (job->worker) {
+		job->done(job->arg, result);
+		spin_lock(&job->lock);
+		job->state = ENDED;
+		spin_unlock(&job->lock);
+		complete_all(&job->ended);
+	}
+	umem_job_release(job);
+}
+
+/**
+ * umem_fault_async() - umem_fault() in a worker
+ * @ex: export
+ * @va: first byte
+ * @len: bytes wanted
+ * @flags: as of umem_fault()
+ * @gfp: how to allocate the job
+ * @done: called at most once, in process context, with umem_fault()'s result;
+ *	  may sleep, start other jobs and cancel its own
+ * @arg: first argument of @done
+ *
+ * @done may run before this returns: store the job under a lock that @done takes.
+ *
+ * Context: any up to softirq, with @gfp to match.
+ * Return: the job, which the caller ends with exactly one umem_fault_cancel();
+ * or NULL, no memory.
+ */
+struct umem_fault_job *umem_fault_async(struct umem_export *ex,
+					unsigned long va, size_t len,
+					unsigned int flags, gfp_t gfp,
+					umem_fault_done_t done, void *arg)
+{
+	struct umem_fault_job *job = kzalloc(sizeof(*job), gfp);
+
+	if (!job)
+		return NULL;
+	INIT_WORK(&job->work, umem_job_work);
+	job->va = va;
+	job->len = len;
+	job->flags = flags;
+	job->done = done;
+	job->arg = arg;
+	refcount_set(&job->refs, 2);
+	spin_lock_init(&job->lock);
+	job->state = QUEUED;
+	init_completion(&job->ended);
+
+	/* The caller's module uses ours, so the count is not zero. */
+	__module_get(THIS_MODULE);
+	job->ex = umem_export_ref(ex);
+	queue_work(ex->faults, &job->work);
+	return job;
+}
+EXPORT_SYMBOL_GPL(umem_fault_async);
+
+/**
+ * umem_fault_cancel() - end the caller's part in a job
+ * @job: from umem_fault_async(), or NULL; not to be used any more
+ *
+ * When this returns, @done is not running and will not be called, unless it is
+ * @done itself that calls. Waits for a @done that is running, so the caller must
+ * hold nothing that @done takes; never waits for the fault.
+ *
+ * Context: process.
+ */
+void umem_fault_cancel(struct umem_fault_job *job)
+{
+	bool calling = false;
+
+	if (!job)
+		return;
+	spin_lock(&job->lock);
+	if (job->state == QUEUED)
+		WRITE_ONCE(job->cancelled, true);
+	else
+		calling = job->state == CALLING && job->worker != current;
+	spin_unlock(&job->lock);
+
+	if (calling)
+		wait_for_completion(&job->ended);
+	else if (job->cancelled && cancel_work(&job->work))
+		umem_job_release(job);
+	umem_job_put(job);
+}
+EXPORT_SYMBOL_GPL(umem_fault_cancel);
+
+/**
+ * umem_fault_init() - make an export ready for jobs
+ * @ex: export, maybe ready already
+ *
+ * Context: process; not under mmap_lock, which creating a workqueue may need.
+ * Return: 0 or -ENOMEM.
+ */
+int umem_fault_init(struct umem_export *ex)
+{
+	struct workqueue_struct *wq;
+
+	if (READ_ONCE(ex->faults))
+		return 0;
+	wq = alloc_workqueue("umem_fault", WQ_UNBOUND, WQ_UNBOUND_MAX_ACTIVE);
+	if (!wq)
+		return -ENOMEM;
+	if (cmpxchg(&ex->faults, NULL, wq))
+		destroy_workqueue(wq);
+	return 0;
+}
+
+/**
+ * umem_fault_exit() - undo umem_fault_init()
+ * @ex: export without references, hence without jobs
+ *
+ * Context: process; waits for the tail of a worker that dropped the last one.
+ */
+void umem_fault_exit(struct umem_export *ex)
+{
+	if (ex->faults)
+		destroy_workqueue(ex->faults);
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets on their way in, and the sockets they come through.
+ *
+ * A network namespace that has devices in it has one struct rxe_ns with an IPv4
+ * and, where the kernel knows IPv6, an IPv6-only UDP socket. Devices share it by
+ * count. A namespace can end before a device that was made in it is gone (a
+ * physical netdev moves back to the initial one): then the sockets are closed
+ * with the namespace, and the empty struct stays for the devices.
+ *
+ * rxe_net_lock orders all of that. Receiving takes no lock of ours: devices
+ * are found in a hash under RCU, and rxe_net_del() waits for a grace period.
+ *
+ * A packet is looked at in the order of cost: lengths, headers, device, ICRC,
+ * QP. Nothing before the ICRC check writes anything but a counter.
+ */
+#define COMPAT_NET
+#include <linux/hashtable.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/udp.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <rdma/ib_cache.h>
+#include "rxe_net.h"
+
+#define MULTICAST_QPN	0xffffff
+#define MAX_PACKET	(sizeof(struct udphdr) + RXE_MAX_HDR + 4096 + RXE_ICRC_LEN)
+
+struct rxe_ns {
+	u32 users;			/* rxe_net_lock */
+	struct socket *sock4, *sock6;	/* NULL when closed */
+};
+
+static DEFINE_MUTEX(rxe_net_lock);
+static DEFINE_HASHTABLE(rxe_devs, 4);	/* by netdev; written under rxe_net_lock */
+static unsigned int rxe_ns_id;		/* struct rxe_ns * per namespace */
+
+static struct compat_crc32 crc32_impl;
+
+u32 rxe_crc32(u32 crc, const void *p, size_t len)
+{
+	return compat_crc32(&crc32_impl, crc, p, len);
+}
+
+/* ---- devices ---- */
+
+static struct rxe_dev *dev_by_netdev(const struct net_device *ndev)
+{
+	struct rxe_dev *rxe;
+
+	hash_for_each_possible_rcu(rxe_devs, rxe, node, (unsigned long)ndev) {
+		if (rxe->ndev == ndev)
+			return rxe;
+	}
+	return NULL;
+}
+
+static bool has_gid(struct rxe_dev *rxe, const struct in6_addr *addr)
+{
+	const struct ib_gid_attr *attr;
+	union ib_gid gid;
+
+	/* the GID table exists while the device is registered */
+	if (!ib_device_try_get(&rxe->ib_dev))
+		return false;
+	memcpy(&gid, addr, sizeof(gid));
+	attr = rdma_find_gid(&rxe->ib_dev, &gid, IB_GID_TYPE_ROCE_UDP_ENCAP,
+			     NULL);
+	if (!IS_ERR(attr))
+		rdma_put_gid_attr(attr);
+	ib_device_put(&rxe->ib_dev);
+	return !IS_ERR(attr);
+}
+
+/*
+ * Packets from this host to itself come in through the loopback device, others
+ * through a bridge, bond or the like on top of ours: ask for the address.
+ */
+static struct rxe_dev *dev_by_address(struct net *net,
+				      const struct in6_addr *addr)
+{
+	struct rxe_dev *rxe;
+	int i;
+
+	hash_for_each_rcu(rxe_devs, i, rxe, node) {
+		if (net_eq(dev_net(rxe->ndev), net) && has_gid(rxe, addr))
+			return rxe;
+	}
+	return NULL;
+}
+
+static struct rxe_dev *dev_of_packet(struct net *net, const struct sk_buff *skb,
+				     const struct in6_addr *daddr)
+{
+	struct rxe_dev *rxe = dev_by_netdev(skb->dev);
+
+	if (likely(rxe))
+		return rxe;
+	if (is_vlan_dev(skb->dev)) {
+		rxe = dev_by_netdev(vlan_dev_real_dev(skb->dev));
+		if (rxe)
+			return rxe;
+	}
+	return dev_by_address(net, daddr);
+}
+
+/* ---- receiving ---- */
+
+void rxe_rx_addrs(const struct sk_buff *skb, struct in6_addr *saddr,
+		  struct in6_addr *daddr)
+{
+	if (ip_hdr(skb)->version == 4) {
+		ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, saddr);
+		ipv6_addr_set_v4mapped(ip_hdr(skb)->daddr, daddr);
+	} else {
+		*saddr = ipv6_hdr(skb)->saddr;
+		*daddr = ipv6_hdr(skb)->daddr;
+	}
+}
+
+static struct rxe_rx_cb *rx_cb(const struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct rxe_rx_cb) > sizeof_field(struct sk_buff, cb));
+	return (struct rxe_rx_cb *)skb->cb;
+}
+
+struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb)
+{
+	return rx_cb(skb)->rxe;
+}
+
+/* Length of the IP header, or 0 if there are options between it and UDP. */
+static u32 ip_header_len(const struct sk_buff *skb)
+{
+	u32 len = -skb_network_offset(skb);
+
+	if (ip_hdr(skb)->version == 4)
+		return len == sizeof(struct iphdr) ? len : 0;
+	return len == sizeof(struct ipv6hdr) ? len : 0;
+}
+
+static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
+{
+	const u8 *icrc = skb->data + skb->len - RXE_ICRC_LEN;
+	u32 crc = rxe_icrc_headers(skb_network_header(skb), ip_len, skb->data,
+				   skb->len - RXE_ICRC_LEN);
+	__le32 want = rxe_icrc_end(crc);
+
+	return !memcmp(icrc, &want, sizeof(want));
+}
+
+static bool is_multicast(const struct in6_addr *a)
+{
+	if (ipv6_addr_v4mapped(a))
+		return ipv4_is_multicast(a->s6_addr32[3]);
+	return ipv6_addr_is_multicast(a);
+}
+
+/* Lets go of everything that belongs to the way here: a QP may keep it long. */
+static void make_ours(struct sk_buff *skb, struct rxe_dev *rxe)
+{
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	skb_ext_reset(skb);
+	skb->dev = NULL;
+	rx_cb(skb)->rxe = rxe;
+	__skb_pull(skb, sizeof(struct udphdr));
+	skb_trim(skb, skb->len - RXE_ICRC_LEN);
+}
+
+/* UDP has checked its length and checksum; data is at the UDP header. */
+static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	const u32 around = sizeof(struct udphdr) + RXE_ICRC_LEN;
+	struct in6_addr saddr, daddr;
+	struct rxe_dev *rxe;
+	struct rxe_pkt pkt;
+	struct rxe_qp *qp;
+	u32 ip_len;
+	bool mc;
+
+	if (skb->len <= around || skb->len > MAX_PACKET)
+		goto drop;
+	if (skb_linearize(skb))
+		goto drop;
+
+	rxe_rx_addrs(skb, &saddr, &daddr);
+	rxe = dev_of_packet(sock_net(sk), skb, &daddr);
+	if (!rxe)
+		goto drop;
+
+	ip_len = ip_header_len(skb);
+	if (!ip_len)
+		goto bad;
+	if (rxe_wire_parse(skb->data + sizeof(struct udphdr), skb->len - around,
+			   &pkt))
+		goto bad;
+	mc = pkt.qpn == MULTICAST_QPN;
+	if ((pkt.pkey & 0x7fff) != 0x7fff || mc != is_multicast(&daddr))
+		goto bad;
+	if (!icrc_ok(skb, ip_len))
+		goto bad;
+
+	if (mc) {
+		rxe_count(rxe, RXE_CNT_RCVD_PKTS);
+		make_ours(skb, rxe);
+		rxe_mcast_receive(rxe, &daddr, skb);
+		return 0;
+	}
+
+	qp = rxe_qp_find(rxe, pkt.qpn);
+	if (!qp)
+		goto drop;
+	rxe_count(rxe, RXE_CNT_RCVD_PKTS);
+	make_ours(skb, rxe);
+	rxe_qp_receive(qp, skb);
+	rxe_qp_put(qp);
+	return 0;
+bad:
+	rxe_count(rxe, RXE_CNT_BAD_PKTS);
+drop:
+	kfree_skb(skb);
+	return 0;
+}
+
+/* ---- sockets ---- */
+
+static struct socket *open_socket(struct net *net, u8 family)
+{
+	struct udp_tunnel_sock_cfg tunnel = {
+		.encap_type = 1,
+		.encap_rcv = rxe_net_rcv,
+	};
+	struct udp_port_cfg cfg = {
+		.family = family,
+		.local_udp_port = htons(RXE_UDP_PORT),
+		.ipv6_v6only = family == AF_INET6,
+	};
+	struct socket *sock;
+	int err;
+
+	err = udp_sock_create(net, &cfg, &sock);
+	if (err < 0)
+		return ERR_PTR(err);
+	compat_udp_tunnel_setup(net, sock, &tunnel);
+	return sock;
+}
+
+static void close_sockets(struct rxe_ns *ns)
+{
+	if (ns->sock4)
+		compat_udp_tunnel_release(ns->sock4);
+	if (ns->sock6)
+		compat_udp_tunnel_release(ns->sock6);
+	ns->sock4 = NULL;
+	ns->sock6 = NULL;
+}
+
+static int open_sockets(struct net *net, struct rxe_ns *ns)
+{
+	struct socket *sock;
+
+	sock = open_socket(net, AF_INET);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+	ns->sock4 = sock;
+
+	sock = open_socket(net, AF_INET6);
+	if (!IS_ERR(sock)) {
+		ns->sock6 = sock;
+		return 0;
+	}
+	if (PTR_ERR(sock) == -EAFNOSUPPORT || PTR_ERR(sock) == -EPFNOSUPPORT) {
+		pr_warn_once("rxe: no IPv6 in this kernel, IPv4 only\n");
+		return 0;
+	}
+	close_sockets(ns);
+	return PTR_ERR(sock);
+}
+
+static struct rxe_ns *ns_get(struct net *net)
+{
+	struct rxe_ns **slot = net_generic(net, rxe_ns_id);
+	struct rxe_ns *ns = *slot;
+	int err;
+
+	lockdep_assert_held(&rxe_net_lock);
+	if (!ns) {
+		ns = kzalloc(sizeof(*ns), GFP_KERNEL);
+		if (!ns)
+			return ERR_PTR(-ENOMEM);
+		err = open_sockets(net, ns);
+		if (err) {
+			kfree(ns);
+			return ERR_PTR(err);
+		}
+		*slot = ns;
+	}
+	ns->users++;
+	return ns;
+}
+
+static void ns_put(struct rxe_ns *ns)
+{
+	struct rxe_ns **slot;
+
+	lockdep_assert_held(&rxe_net_lock);
+	if (--ns->users)
+		return;
+	if (ns->sock4) {		/* else the namespace went first */
+		slot = net_generic(sock_net(ns->sock4->sk), rxe_ns_id);
+		*slot = NULL;
+		close_sockets(ns);
+	}
+	kfree(ns);
+}
+
+static void __net_exit rxe_ns_exit(struct net *net)
+{
+	struct rxe_ns **slot = net_generic(net, rxe_ns_id);
+
+	mutex_lock(&rxe_net_lock);
+	if (*slot)
+		close_sockets(*slot);
+	*slot = NULL;
+	mutex_unlock(&rxe_net_lock);
+}
+
+static struct pernet_operations rxe_ns_ops = {
+	.exit = rxe_ns_exit,
+	.id = &rxe_ns_id,
+	.size = sizeof(struct rxe_ns *),
+};
+
+int rxe_net_add(struct rxe_dev *rxe)
+{
+	struct rxe_ns *ns;
+	int err = 0;
+
+	mutex_lock(&rxe_net_lock);
+	ns = ns_get(dev_net(rxe->ndev));
+	if (IS_ERR(ns)) {
+		err = PTR_ERR(ns);
+	} else {
+		rxe->ns = ns;
+		hash_add_rcu(rxe_devs, &rxe->node, (unsigned long)rxe->ndev);
+	}
+	mutex_unlock(&rxe_net_lock);
+	return err;
+}
+
+void rxe_net_del(struct rxe_dev *rxe)
+{
+	mutex_lock(&rxe_net_lock);
+	if (rxe->ns) {
+		hash_del_rcu(&rxe->node);
+		ns_put(rxe->ns);
+		rxe->ns = NULL;
+	}
+	mutex_unlock(&rxe_net_lock);
+	synchronize_net();
+}
+
+int rxe_net_init(void)
+{
+	int err;
+
+	compat_crc32_init(&crc32_impl);
+	err = register_pernet_subsys(&rxe_ns_ops);
+	if (err)
+		compat_crc32_exit(&crc32_impl);
+	return err;
+}
+
+void rxe_net_exit(void)
+{
+	unregister_pernet_subsys(&rxe_ns_ops);
+	rxe_gauges_wait();
+	compat_crc32_exit(&crc32_impl);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Room "net": where packets go (rxe_path.c), leave (rxe_tx.c) and come in
+ * (rxe_net.c), and who listens to a multicast group (rxe_mcast.c).
+ */
+#ifndef RXE_NET_H
+#define RXE_NET_H
+
+#include <net/dst_cache.h>
+#include <net/ipv6.h>
+#include "rxe.h"
+#include "rxe_wire.h"
+
+/* Where packets of a QP or an AH go. Immutable but for the route cache. */
+struct rxe_path {
+	struct in6_addr saddr, daddr;	/* IPv4 as v4-mapped */
+	bool v4;
+	bool local;			/* daddr is a GID of this very device */
+	bool ready;			/* rxe_path_init() succeeded */
+	u8 hop_limit, tclass;
+	u32 flow_label;
+	__be16 sport;
+	int oif;			/* ifindex of the netdev that owns saddr */
+	struct dst_cache dst;		/* without storage if there was none */
+};
+
+/**
+ * rxe_path_init() - resolve an address handle
+ * @rxe: device
+ * @attr: GRH attributes with an sgid_attr (RoCE)
+ * @seed: spreads the UDP source port (QP number)
+ * @path: result, to be released with rxe_path_fini()
+ *
+ * Process or softirq context; never sleeps. Whether the peer is local is
+ * decided here, so force_wire counts for address handles and QPs made after
+ * it was set. Returns 0, or -EINVAL for a missing GRH, an unusable GID or
+ * addresses of two families.
+ */
+int rxe_path_init(struct rxe_dev *rxe, const struct rdma_ah_attr *attr,
+		  u32 seed, struct rxe_path *path);
+/*
+ * The same from the address vector that a user library built itself: the
+ * source is whatever the GID table holds at its sgid_index, the destination its
+ * dgid; nothing else of it is believed but tclass, hop limit and flow label.
+ * For one message: routes are not cached.
+ */
+int rxe_path_from_av(struct rxe_dev *rxe, const struct rxe_av *av, u32 seed,
+		     struct rxe_path *path);
+/* Process or softirq context; a path that was zeroed but never made is fine. */
+void rxe_path_fini(struct rxe_path *path);
+/* Route with a reference, or ERR_PTR(-ENETUNREACH, ...). Process or softirq context. */
+struct dst_entry *rxe_path_route(struct rxe_dev *rxe, struct rxe_path *path);
+
+/* A packet being made. */
+struct rxe_tx {
+	struct sk_buff *skb;
+	void *payload;		/* contiguous room for pkt->payload bytes */
+};
+
+/**
+ * rxe_tx_alloc() - packet with its transport headers written
+ * @rxe: device
+ * @path: destination
+ * @pkt: headers; payload and pad are honoured
+ * @tx: result
+ *
+ * Any context. The caller fills tx->payload (padding is zeroed here) and then
+ * calls rxe_tx_send() or rxe_tx_free(). Returns 0 or -ENOMEM, -ENETUNREACH
+ * (no route), -ENETDOWN.
+ */
+int rxe_tx_alloc(struct rxe_dev *rxe, struct rxe_path *path,
+		 const struct rxe_pkt *pkt, struct rxe_tx *tx);
+
+/**
+ * rxe_tx_send() - add IP, UDP and ICRC and transmit
+ * @rxe: device
+ * @path: destination
+ * @tx: packet, consumed whatever happens
+ * @gauge: counts packets not yet freed by the stack, or NULL
+ *
+ * Any context. A drop by the stack is a lost packet, not an error; returns 0
+ * or a negative errno when nothing was handed to the stack.
+ */
+struct rxe_gauge;
+int rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
+		struct rxe_gauge *gauge);
+void rxe_tx_free(struct rxe_tx *tx);
+
+/*
+ * Packets of one QP that the stack still holds. Outlives the QP: skb
+ * destructors own references to it, never to the QP. rxe_gauge_kill() makes
+ * later drains silent; @drained runs in a tasklet of its own, never inside
+ * rxe_tx_send(), when the count falls to half of the limit after
+ * rxe_gauge_full() said yes. It may run once in vain.
+ */
+#define RXE_GAUGE_LIMIT 64
+
+/* NULL when out of memory; process context. */
+struct rxe_gauge *rxe_gauge_alloc(void (*drained)(void *arg), void *arg);
+bool rxe_gauge_full(struct rxe_gauge *g);
+void rxe_gauge_kill(struct rxe_gauge *g);	/* process context; waits for a running drained() */
+
+/*
+ * A packet handed to rxe_qp_receive() keeps its device in the last word of
+ * skb->cb; the rest of it is the engine's.
+ */
+struct rxe_rx_cb {
+	u8 engine[40];
+	struct rxe_dev *rxe;
+};
+
+/* Source and destination of a received packet, for GRH and QP checks. */
+void rxe_rx_addrs(const struct sk_buff *skb, struct in6_addr *saddr,
+		  struct in6_addr *daddr);
+/*
+ * The 40 bytes in front of a received datagram: the IPv6 header, or 20 bytes
+ * of zero and the IPv4 header (annex A17.4.5.1).
+ */
+void rxe_rx_grh(const struct sk_buff *skb, u8 *grh);
+void rxe_grh_build(const struct rxe_path *path, u32 payload, u8 *grh);
+
+/* Did the packet travel from the far end of @path to its near end? */
+static inline bool rxe_rx_is_peer(const struct rxe_path *path,
+				  const struct sk_buff *skb)
+{
+	struct in6_addr saddr, daddr;
+
+	rxe_rx_addrs(skb, &saddr, &daddr);
+	return ipv6_addr_equal(&saddr, &path->daddr) &&
+	       ipv6_addr_equal(&daddr, &path->saddr);
+}
+
+struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb);
+
+/**
+ * rxe_net_add() - open the sockets of a device's namespace, let packets find it
+ * @rxe: device; ndev, qps and mcast are set up, registered or not yet
+ *
+ * Process context. Returns 0, -ENOMEM, or the error of the IPv4 socket
+ * (-EADDRINUSE when something else owns port 4791). IPv6 may be missing.
+ */
+int rxe_net_add(struct rxe_dev *rxe);
+
+/**
+ * rxe_net_del() - undo rxe_net_add(); no packet reaches the device afterwards
+ * @rxe: device, before its netdev is released; harmless without rxe_net_add()
+ *
+ * Process context, sleeps.
+ */
+void rxe_net_del(struct rxe_dev *rxe);
+
+/* Module load and unload. Exit waits for packets that still have a gauge. */
+int rxe_net_init(void);
+void rxe_net_exit(void);
+
+/* rxe_net.c -> rxe_tx.c */
+void rxe_gauges_wait(void);
+
+extern bool rxe_force_wire;		/* module parameter force_wire */
+
+/*
+ * Verbs. Sleep, and take the rtnl lock. The first QP of a group makes the
+ * device's netdev a member of the IP multicast group, the last one ends that.
+ */
+int rxe_attach_mcast(struct ib_qp *qp, union ib_gid *gid, u16 lid);
+int rxe_detach_mcast(struct ib_qp *qp, union ib_gid *gid, u16 lid);
+
+/**
+ * rxe_mcast_receive() - give a packet to every QP attached to its group
+ * @rxe: device
+ * @mgid: destination address
+ * @skb: packet as rxe_qp_receive() wants it, consumed
+ *
+ * Softirq context, under RCU.
+ */
+void rxe_mcast_receive(struct rxe_dev *rxe, const struct in6_addr *mgid,
+		       struct sk_buff *skb);
+
+#endif /* RXE_NET_H */

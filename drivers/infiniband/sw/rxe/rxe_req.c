@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requester: messages to segments, segments to one of two roads (D2).
+ *
+ * A segment is a run of whole packets of one message. On the wire road it is
+ * one packet; on the local road it is handed to the responder of the peer QP at
+ * once and may span many. Either way the answer comes to rxe_comp_reply().
+ *
+ * A WQE is at one of three places: [head, next) sent, at next being sent,
+ * (next, tail) waiting. Going back (go-back-N, RNR, partial READ) only moves
+ * next to head and sets how much of each WQE has been sent.
+ */
+#include <linux/sched.h>
+#include "rxe_qp.h"
+
+/* Bytes of one local segment, hence between two looks at the scheduler. */
+#define LOCAL_SEGMENT	SZ_1M
+/* Packets after which an acknowledgement is asked for within a message. */
+#define ACK_EVERY	32
+
+enum outcome {
+	GO_ON,		/* look at the next thing to send */
+	WAIT,		/* an event (reply, timer, drained queue, fault) runs the side again */
+	FAILED,		/* the QP is in error */
+};
+
+static bool is_read(const struct rxe_wqe *wqe)
+{
+	return wqe->opcode == IB_WR_RDMA_READ;
+}
+
+static bool is_atomic(const struct rxe_wqe *wqe)
+{
+	return wqe->opcode == IB_WR_ATOMIC_CMP_AND_SWP ||
+	       wqe->opcode == IB_WR_ATOMIC_FETCH_AND_ADD;
+}
+
+/* rxe_wqe_npsn() - PSNs a message takes (READ: those of its response) */
+u32 rxe_wqe_npsn(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
+{
+	if (is_atomic(wqe) || !wqe->length)
+		return 1;
+	return DIV_ROUND_UP(wqe->length, qp->mtu);
+}
+
+static u32 next_psn(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
+{
+	return rxe_psn_add(wqe->first_psn, wqe->sent / qp->mtu);
+}
+
+/**
+ * rxe_req_arm() - start or push out the acknowledgement time-out
+ * @qp: requester's turn owned
+ *
+ * 4.096 us * 2^timeout, IBTA 9.7.6.1.3; 0 waits for ever.
+ */
+void rxe_req_arm(struct rxe_qp *qp)
+{
+	u64 ns = 4096ULL << qp->attr.timeout;
+
+	if (qp->attr.timeout)
+		mod_timer(&qp->req.timer,
+			  jiffies + max(1UL, nsecs_to_jiffies(ns)));
+}
+
+/**
+ * rxe_req_rewind() - send again from the oldest unacknowledged packet
+ * @qp: requester's turn owned
+ */
+void rxe_req_rewind(struct rxe_qp *qp)
+{
+	struct rxe_req *req = &qp->req;
+	u32 i;
+
+	for (i = req->head; i != req->tail; i++) {
+		struct rxe_wqe *wqe = rxe_slot(qp, i);
+		s32 acked;
+
+		if (!wqe->started)
+			break;
+		acked = rxe_psn_cmp(req->una, wqe->first_psn);
+		wqe->all_sent = false;
+		if (is_read(wqe))
+			wqe->sent = wqe->got;
+		else if (acked > 0 && !is_atomic(wqe))
+			wqe->sent = min_t(u64, (u64)acked * qp->mtu, wqe->length);
+		else
+			wqe->sent = 0;
+	}
+	req->next = req->head;
+	req->rd_atomic = 0;
+	req->since_ack = 0;
+}
+
+/* rxe_req_reset() - as after creation; both turns owned, no WQE left */
+void rxe_req_reset(struct rxe_qp *qp)
+{
+	struct rxe_req *req = &qp->req;
+
+	compat_timer_delete(&req->timer);
+	compat_timer_delete(&req->rnr_timer);
+	req->next = req->head;
+	req->rd_atomic = 0;
+	req->since_ack = 0;
+	req->rnr_wait = false;
+	req->seq_rewound = false;
+	req->draining = false;
+	req->events = 0;
+}
+
+static u8 send_opcode(u32 op, bool first, bool last)
+{
+	static const u8 send[2][2] = {		/* [first][last] */
+		{ IB_OPCODE_SEND_MIDDLE, IB_OPCODE_SEND_LAST },
+		{ IB_OPCODE_SEND_FIRST, IB_OPCODE_SEND_ONLY },
+	};
+	static const u8 write[2][2] = {
+		{ IB_OPCODE_RDMA_WRITE_MIDDLE, IB_OPCODE_RDMA_WRITE_LAST },
+		{ IB_OPCODE_RDMA_WRITE_FIRST, IB_OPCODE_RDMA_WRITE_ONLY },
+	};
+
+	switch (op) {
+	case IB_WR_SEND_WITH_IMM:
+		if (last)
+			return first ? IB_OPCODE_SEND_ONLY_WITH_IMMEDIATE :
+				       IB_OPCODE_SEND_LAST_WITH_IMMEDIATE;
+		break;
+	case IB_WR_SEND_WITH_INV:
+		if (last)
+			return first ? IB_OPCODE_SEND_ONLY_WITH_INVALIDATE :
+				       IB_OPCODE_SEND_LAST_WITH_INVALIDATE;
+		break;
+	case IB_WR_RDMA_WRITE_WITH_IMM:
+		if (last)
+			return first ? IB_OPCODE_RDMA_WRITE_ONLY_WITH_IMMEDIATE :
+				       IB_OPCODE_RDMA_WRITE_LAST_WITH_IMMEDIATE;
+		fallthrough;
+	case IB_WR_RDMA_WRITE:
+		return write[first][last];
+	case IB_WR_RDMA_READ:
+		return IB_OPCODE_RDMA_READ_REQUEST;
+	case IB_WR_ATOMIC_CMP_AND_SWP:
+		return IB_OPCODE_COMPARE_SWAP;
+	case IB_WR_ATOMIC_FETCH_AND_ADD:
+		return IB_OPCODE_FETCH_ADD;
+	}
+	return send[first][last];
+}
+
+static u8 transport(const struct rxe_qp *qp)
+{
+	return qp->type == IB_QPT_RC ? IB_OPCODE_RC :
+	       qp->type == IB_QPT_UC ? IB_OPCODE_UC : IB_OPCODE_UD;
+}
+
+/* Headers of the segment of @bytes payload at wqe->sent. */
+static void make_request(struct rxe_qp *qp, const struct rxe_wqe *wqe, u32 bytes,
+			 bool last, struct rxe_pkt *pkt)
+{
+	memset(pkt, 0, sizeof(*pkt));
+	pkt->opcode = transport(qp) | send_opcode(wqe->opcode, !wqe->sent, last);
+	pkt->flags = rxe_opcodes[pkt->opcode].flags;
+	pkt->hdr_len = rxe_opcodes[pkt->opcode].hdr_len;
+	pkt->pkey = IB_DEFAULT_PKEY_FULL;
+	pkt->psn = next_psn(qp, wqe);
+	pkt->solicited = last && wqe->flags & IB_SEND_SOLICITED;
+	pkt->imm = wqe->imm;
+	pkt->inv_rkey = wqe->inv_rkey;
+	if (rxe_qp_is_dgram(qp)) {
+		pkt->qpn = wqe->ud_qpn & RXE_PSN_MASK;
+		/* IBTA 10.2.5: the high bit asks for the QP's own Q_Key */
+		pkt->qkey = wqe->ud_qkey & BIT(31) ? qp->attr.qkey :
+						     wqe->ud_qkey;
+		if (qp->type == IB_QPT_GSI)
+			pkt->qkey = IB_QP1_QKEY;
+		pkt->src_qpn = qp->qpn;
+	} else {
+		pkt->qpn = qp->attr.dest_qp_num;
+		pkt->va = wqe->remote_addr + wqe->sent;
+		pkt->rkey = wqe->rkey;
+		pkt->length = wqe->length - wqe->sent;
+	}
+	if (is_atomic(wqe)) {
+		bool cas = wqe->opcode == IB_WR_ATOMIC_CMP_AND_SWP;
+
+		pkt->swap_add = cas ? wqe->swap : wqe->compare_add;
+		pkt->compare = cas ? wqe->compare_add : 0;
+		return;
+	}
+	if (is_read(wqe))
+		return;
+	pkt->payload = bytes;
+	pkt->pad = -bytes & 3;
+}
+
+/* The whole message has been handed out. */
+static void sent_all(struct rxe_qp *qp, struct rxe_wqe *wqe)
+{
+	wqe->all_sent = true;
+	if (is_read(wqe) || is_atomic(wqe))
+		qp->req.rd_atomic++;
+	qp->req.next++;
+}
+
+static void note_sent(struct rxe_qp *qp, u32 last_psn)
+{
+	if (rxe_psn_cmp(last_psn, qp->req.top) >= 0)
+		qp->req.top = rxe_psn_add(last_psn, 1);
+}
+
+/* The network or the peer swallowed the message from here on. */
+static void lost(struct rxe_qp *qp, struct rxe_wqe *wqe)
+{
+	note_sent(qp, wqe->last_psn);
+	wqe->sent = wqe->length;
+	sent_all(qp, wqe);
+	if (qp->type == IB_QPT_RC)
+		rxe_req_arm(qp);
+	else
+		rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
+}
+
+/* Peer of a local message, referenced and with its responder's turn. */
+static struct rxe_qp *peer_enter(struct rxe_qp *qp, struct rxe_wqe *wqe,
+				 bool *busy)
+{
+	struct rxe_qp *peer;
+
+	*busy = false;
+	peer = rxe_qp_find(qp->rxe, rxe_qp_is_dgram(qp) ?
+			   wqe->ud_qpn & RXE_PSN_MASK : qp->attr.dest_qp_num);
+	if (!peer)
+		return NULL;
+	if (transport(peer) != transport(qp))
+		goto none;
+	if (!rxe_turn_try(&peer->resp.side)) {
+		*busy = true;
+		goto none;
+	}
+	/* a connected peer listens to its own peer only */
+	if (!peer->dying && (rxe_qp_is_dgram(qp) ||
+			     (peer->attr.dest_qp_num == qp->qpn &&
+			      ipv6_addr_equal(&peer->path.daddr,
+					      &qp->path.saddr))))
+		return peer;
+	rxe_turn_unlock(&peer->resp.side);
+none:
+	rxe_qp_put(peer);
+	return NULL;
+}
+
+static void peer_leave(struct rxe_qp *peer)
+{
+	rxe_turn_unlock(&peer->resp.side);
+	rxe_qp_put(peer);
+}
+
+/* What the responder did with a local segment. */
+static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
+				 enum rxe_verdict verdict,
+				 const struct rxe_reply *reply,
+				 const struct rxe_stop *stop)
+{
+	if (verdict == RXE_DROPPED) {
+		if (stop->side) {
+			rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
+			return FAILED;
+		}
+		lost(qp, wqe);
+		return GO_ON;
+	}
+
+	wqe->sent += reply->done;
+	if (reply->kind != RXE_REPLY_NONE)
+		note_sent(qp, reply->psn);
+	if (verdict == RXE_MISS) {
+		if (reply->kind != RXE_REPLY_NONE)
+			rxe_comp_reply(qp, reply);
+		return WAIT;
+	}
+	if (qp->type != IB_QPT_RC) {
+		if (wqe->sent == wqe->length) {
+			sent_all(qp, wqe);
+			rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
+		}
+		return GO_ON;
+	}
+	if (wqe->sent == wqe->length || is_atomic(wqe))
+		sent_all(qp, wqe);
+	rxe_comp_reply(qp, reply);
+	return READ_ONCE(qp->state) == IB_QPS_ERR ? FAILED : GO_ON;
+}
+
+static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
+			       struct rxe_path *path, enum rxe_ctx ctx,
+			       u32 *budget)
+{
+	u32 left = is_atomic(wqe) ? 0 : wqe->length - wqe->sent;
+	u32 bytes = min_t(u32, left, rounddown(LOCAL_SEGMENT, qp->mtu));
+	u32 npsn = max_t(u32, 1, DIV_ROUND_UP(bytes, qp->mtu));
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
+	enum rxe_verdict verdict;
+	struct rxe_reply reply;
+	struct rxe_stop stop;
+	enum outcome out;
+	struct rxe_iter it;
+	struct rxe_qp *peer;
+	struct rxe_pkt pkt;
+	bool busy;
+
+	if (rxe_wqe_open(qp, wqe, is_read(wqe) ? IB_ACCESS_LOCAL_WRITE : 0,
+			 wqe->sent, seg, &it)) {
+		rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
+		return FAILED;
+	}
+	it.ahead = left;
+	peer = peer_enter(qp, wqe, &busy);
+	if (peer) {
+		make_request(qp, wqe, bytes, bytes == left, &pkt);
+		if (rxe_qp_is_dgram(qp))
+			rxe_resp_local_grh(peer, path, bytes);
+		verdict = rxe_resp_request(peer, &pkt, npsn, &it, true,
+					   qp->req.side.slow ? RXE_COPY_SLOW : 0,
+					   &qp->req.side, &reply, &stop);
+		peer_leave(peer);
+	} else {
+		memset(&reply, 0, sizeof(reply));
+		memset(&stop, 0, sizeof(stop));
+		verdict = RXE_DROPPED;
+	}
+	rxe_segs_close(seg, it.nseg);
+
+	if (busy) {
+		rxe_side_defer(&qp->req.side);
+		return WAIT;
+	}
+	rxe_count(qp->rxe, RXE_CNT_LOCAL_MSGS);
+	out = local_result(qp, wqe, verdict, &reply, &stop);
+	*budget -= min(*budget, bytes + 256);
+	if (out == GO_ON && ctx != RXE_CTX_SOFTIRQ)
+		cond_resched();
+	return out;
+}
+
+/* Fills a packet's payload from the WQE. */
+static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
+				 struct rxe_tx *tx, u32 bytes)
+{
+	struct rxe_seg kseg = { .kbuf = tx->payload, .length = bytes };
+	struct rxe_iter dst = { .seg = &kseg, .nseg = 1 };
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
+	enum outcome out = GO_ON;
+	struct rxe_stop stop;
+	struct rxe_iter it;
+
+	if (rxe_wqe_open(qp, wqe, 0, wqe->sent, seg, &it)) {
+		rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
+		return FAILED;
+	}
+	it.ahead = wqe->length - wqe->sent;
+	if (rxe_copy(&dst, &it, bytes, qp->req.side.slow ? RXE_COPY_SLOW : 0,
+		     &stop) < bytes) {
+		out = WAIT;
+		if (rxe_side_gave_up(&qp->req.side, &stop)) {
+			rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
+			out = FAILED;
+		} else {
+			rxe_side_park(&qp->req.side, &stop.miss);
+		}
+	}
+	rxe_segs_close(seg, it.nseg);
+	return out;
+}
+
+static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
+			      struct rxe_path *path, u32 *budget)
+{
+	bool rc = qp->type == IB_QPT_RC;
+	u32 left = is_atomic(wqe) ? 0 : wqe->length - wqe->sent;
+	u32 bytes = is_read(wqe) ? 0 : min(left, qp->mtu);
+	bool last = is_read(wqe) || bytes == left;
+	struct rxe_pkt pkt;
+	struct rxe_tx tx;
+
+	if (rxe_gauge_full(qp->gauge))
+		return WAIT;
+	if (rc && rxe_psn_cmp(next_psn(qp, wqe), qp->req.una) >=
+		  RXE_MAX_PSN_WINDOW)
+		return WAIT;
+
+	make_request(qp, wqe, bytes, last, &pkt);
+	pkt.ackreq = rc && (last || ++qp->req.since_ack >= ACK_EVERY);
+	if (rxe_tx_alloc(qp->rxe, path, &pkt, &tx)) {
+		rxe_count(qp->rxe, RXE_CNT_SEND_ERR);
+		lost(qp, wqe);
+		return GO_ON;
+	}
+	if (bytes) {
+		enum outcome out = fill_payload(qp, wqe, &tx, bytes);
+
+		if (out != GO_ON) {
+			rxe_tx_free(&tx);
+			return out;
+		}
+	}
+	if (pkt.ackreq)
+		qp->req.since_ack = 0;
+	rxe_tx_send(qp->rxe, path, &tx, qp->gauge);
+	note_sent(qp, is_read(wqe) ? wqe->last_psn : pkt.psn);
+	wqe->sent += is_read(wqe) ? left : bytes;
+	*budget -= min(*budget, bytes + 256);
+	if (last) {
+		sent_all(qp, wqe);
+		if (!rc)
+			rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
+	}
+	if (rc && !timer_pending(&qp->req.timer))
+		rxe_req_arm(qp);
+	return GO_ON;
+}
+
+/* LOCAL_INV, REG_MR, BIND_MW: nothing leaves this side. */
+static enum ib_wc_status local_op(struct rxe_qp *qp, struct rxe_wqe *wqe)
+{
+	u32 rkey;
+	int err;
+
+	switch (wqe->opcode) {
+	case IB_WR_LOCAL_INV:
+		err = rxe_invalidate_key(qp->rxe, qp->ibqp.pd, qp->qpn,
+					 wqe->inv_rkey);
+		break;
+	case IB_WR_REG_MR:
+		err = rxe_fast_reg(qp->ibqp.pd, wqe->reg_mr, wqe->reg_key,
+				   wqe->reg_access);
+		break;
+	default:
+		err = rxe_bind_mw(qp->ibqp.pd, qp->qpn, &wqe->bind, &rkey);
+	}
+	return err ? IB_WC_MW_BIND_ERR : IB_WC_SUCCESS;
+}
+
+/* A WQE that completes without leaving: local operation, or malformed. */
+static enum outcome finish_here(struct rxe_qp *qp, struct rxe_wqe *wqe)
+{
+	u8 status = wqe->status;
+
+	if (qp->req.head != qp->req.next)
+		return WAIT;		/* completions keep the posting order */
+	if (!status)
+		status = local_op(qp, wqe);
+	if (status) {
+		rxe_comp_fail(qp, status);
+		return FAILED;
+	}
+	qp->req.next++;
+	rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
+	return GO_ON;
+}
+
+static bool may_start(struct rxe_qp *qp, const struct rxe_wqe *wqe)
+{
+	if (qp->state != IB_QPS_RTS)
+		return false;		/* SQD finishes what has begun */
+	if (wqe->flags & IB_SEND_FENCE && qp->req.rd_atomic)
+		return false;
+	return true;
+}
+
+static enum outcome send_next(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
+{
+	struct rxe_wqe *wqe = rxe_sq_next(qp);
+	struct rxe_path *path;
+
+	if (!wqe)
+		return WAIT;
+	if (!wqe->started) {
+		if (!may_start(qp, wqe))
+			return WAIT;
+		if (wqe->status || wqe->local_op)
+			return finish_here(qp, wqe);
+		wqe->started = true;
+		wqe->first_psn = qp->req.psn;
+		qp->req.psn = rxe_psn_add(qp->req.psn, rxe_wqe_npsn(qp, wqe));
+		wqe->last_psn = rxe_psn_add(qp->req.psn, -1);
+	}
+	if ((is_read(wqe) || is_atomic(wqe)) &&
+	    qp->req.rd_atomic >= max_t(u32, qp->attr.max_rd_atomic, 1))
+		return WAIT;
+	path = rxe_qp_is_dgram(qp) ? &wqe->dest->path : &qp->path;
+	if (path->local)
+		return send_local(qp, wqe, path, ctx, budget);
+	return send_wire(qp, wqe, path, budget);
+}
+
+static void drained(struct rxe_qp *qp)
+{
+	if (qp->state == IB_QPS_SQD && qp->req.draining &&
+	    qp->req.head == qp->req.next) {
+		qp->req.draining = false;
+		rxe_qp_event(qp, IB_EVENT_SQ_DRAINED);
+	}
+}
+
+/**
+ * rxe_req_run() - one run of the requester side, see rxe_side_run()
+ * @qp: requester's turn owned
+ * @ctx: context
+ * @budget: bytes it may still move
+ *
+ * Returns true when there is more to do than the budget allows.
+ */
+bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
+{
+	struct rxe_req *req = &qp->req;
+	bool was_parked = req->side.job;
+	enum outcome out;
+
+	switch (READ_ONCE(qp->state)) {
+	case IB_QPS_RTS:
+	case IB_QPS_SQD:
+		break;
+	case IB_QPS_ERR:
+	case IB_QPS_SQE:
+		if (!rxe_side_abandon(&req->side, ctx))
+			return false;
+		return rxe_comp_flush(qp);
+	default:
+		skb_queue_purge(&req->side.rxq);
+		return false;
+	}
+	if (rxe_side_parked(&req->side, ctx))
+		return false;
+
+	/* time spent waiting for our own memory is not the peer's fault */
+	if (was_parked && test_and_clear_bit(RXE_REQ_TIMEOUT, &req->events))
+		rxe_req_arm(qp);
+	if (test_and_clear_bit(RXE_REQ_RNR_OVER, &req->events))
+		req->rnr_wait = false;
+	if (rxe_comp_packets(qp))
+		return false;
+	if (test_and_clear_bit(RXE_REQ_TIMEOUT, &req->events))
+		rxe_comp_timeout(qp);
+
+	out = GO_ON;
+	while (out == GO_ON && !req->rnr_wait &&
+	       READ_ONCE(qp->state) != IB_QPS_ERR) {
+		if (!*budget)
+			return true;
+		out = send_next(qp, ctx, budget);
+	}
+	if (out != WAIT || !req->side.job)
+		req->side.slow = false;
+	drained(qp);
+	return false;
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The responder's side of the wire road: the packet queue, acknowledgements,
+ * READ responses as packets, and keeping a peer alive while this side waits for
+ * a fault.
+ *
+ * Parking (D4). While a fault is pending packets wait in the queue, which is
+ * bounded. If the fault outlasts half of the time-out, the packet it is for is
+ * answered with RNR NAK and the queue is emptied: from then on every copy of
+ * an expected packet gets an RNR NAK at once until the fault has ended. The
+ * peer's time-out never runs out, and its RNR retry count decides how long it
+ * waits (7: for ever).
+ */
+#include "rxe_qp.h"
+
+/* RNR NAK of a parked responder asks the peer to come back in 122.88 ms. */
+#define PARKED_RNR_CODE		27
+/* Longest a peer without a known time-out is left without an answer. */
+#define PARKED_PATIENCE_MS	200
+
+static void send_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
+{
+	struct rxe_pkt pkt = {
+		.opcode = reply->kind == RXE_REPLY_ATOMIC ?
+			  IB_OPCODE_RC_ATOMIC_ACKNOWLEDGE :
+			  IB_OPCODE_RC_ACKNOWLEDGE,
+		.pkey = IB_DEFAULT_PKEY_FULL,
+		.qpn = qp->attr.dest_qp_num,
+		.psn = reply->psn,
+		.syndrome = reply->kind == RXE_REPLY_ATOMIC ? RXE_AETH_ACK :
+							      reply->syndrome,
+		.msn = reply->msn,
+		.orig = reply->orig,
+	};
+	struct rxe_tx tx;
+
+	pkt.flags = rxe_opcodes[pkt.opcode].flags;
+	pkt.hdr_len = rxe_opcodes[pkt.opcode].hdr_len;
+	/* a reply that cannot be sent is a lost packet: the peer asks again */
+	if (!rxe_tx_alloc(qp->rxe, &qp->path, &pkt, &tx))
+		rxe_tx_send(qp->rxe, &qp->path, &tx, NULL);
+}
+
+static void send_rnr(struct rxe_qp *qp, u32 psn)
+{
+	struct rxe_reply reply = {
+		.kind = RXE_REPLY_ACK,
+		.syndrome = RXE_AETH_RNR | PARKED_RNR_CODE,
+		.psn = psn,
+		.msn = qp->resp.msn,
+	};
+
+	rxe_count(qp->rxe, RXE_CNT_SND_RNR);
+	send_reply(qp, &reply);
+}
+
+/* Acknowledges the burst as a whole. */
+static void flush_ack(struct rxe_qp *qp)
+{
+	struct rxe_reply reply = {
+		.kind = RXE_REPLY_ACK,
+		.syndrome = RXE_AETH_ACK,
+		.psn = qp->resp.ack_psn,
+		.msn = qp->resp.msn,
+	};
+
+	if (!qp->resp.ack_due)
+		return;
+	qp->resp.ack_due = false;
+	send_reply(qp, &reply);
+}
+
+static void deliver_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
+{
+	if (reply->kind == RXE_REPLY_ACK && reply->syndrome == RXE_AETH_ACK) {
+		qp->resp.ack_due = true;
+		qp->resp.ack_psn = reply->psn;
+		return;
+	}
+	flush_ack(qp);
+	if (reply->kind != RXE_REPLY_NONE)
+		send_reply(qp, reply);
+}
+
+static void start_patience(struct rxe_qp *qp)
+{
+	u64 ns = qp->attr.timeout ? 4096ULL << qp->attr.timeout :
+				    2 * PARKED_PATIENCE_MS * NSEC_PER_MSEC;
+
+	ns = min_t(u64, ns / 2, PARKED_PATIENCE_MS * NSEC_PER_MSEC);
+	clear_bit(0, &qp->resp.rnr_due);
+	mod_timer(&qp->resp.rnr_timer,
+		  jiffies + max(1UL, nsecs_to_jiffies(ns)));
+}
+
+/* Still parked: what arrived meanwhile is queued, or answered with RNR. */
+static void while_parked(struct rxe_qp *qp)
+{
+	struct rxe_resp *r = &qp->resp;
+	struct sk_buff *skb;
+	struct rxe_pkt pkt;
+
+	if (qp->type != IB_QPT_RC)
+		return;
+	if (test_and_clear_bit(0, &r->rnr_due) && !r->rnr_told) {
+		r->rnr_told = true;
+		r->nak_sent = true;
+		if (r->reading) {
+			/* it asks for the rest again: a duplicate READ */
+			r->reading = false;
+			send_rnr(qp, rxe_psn_add(r->read.first_psn,
+						 r->read_off / qp->mtu));
+		} else {
+			send_rnr(qp, r->psn);
+		}
+		skb_queue_purge(&r->side.rxq);
+	}
+	while (r->rnr_told && (skb = skb_dequeue(&r->side.rxq))) {
+		if (!rxe_wire_parse(skb->data, skb->len, &pkt) &&
+		    rxe_rx_is_peer(&qp->path, skb) &&
+		    rxe_psn_cmp(pkt.psn, r->psn) <= 0)
+			send_rnr(qp, pkt.psn);
+		consume_skb(skb);
+	}
+}
+
+static u8 read_opcode(bool first, bool last)
+{
+	if (first)
+		return last ? IB_OPCODE_RC_RDMA_READ_RESPONSE_ONLY :
+			      IB_OPCODE_RC_RDMA_READ_RESPONSE_FIRST;
+	return last ? IB_OPCODE_RC_RDMA_READ_RESPONSE_LAST :
+		      IB_OPCODE_RC_RDMA_READ_RESPONSE_MIDDLE;
+}
+
+/* The window of a READ cannot be read (any more). */
+static void read_failed(struct rxe_qp *qp, u32 psn)
+{
+	struct rxe_reply reply = {
+		.kind = RXE_REPLY_ACK,
+		.syndrome = RXE_AETH_NAK_ACCESS,
+		.psn = psn,
+		.msn = qp->resp.msn,
+	};
+
+	qp->resp.reading = false;
+	send_reply(qp, &reply);
+	rxe_qp_error(qp, IB_EVENT_QP_ACCESS_ERR);
+}
+
+/* Copies @bytes of the READ at hand into a packet; false: parked or failed. */
+static bool read_payload(struct rxe_qp *qp, struct rxe_tx *tx, u32 psn,
+			 u32 bytes)
+{
+	struct rxe_resp *r = &qp->resp;
+	struct rxe_seg seg, kseg = { .kbuf = tx->payload, .length = bytes };
+	struct rxe_iter src, dst = { .seg = &kseg, .nseg = 1 };
+	struct rxe_stop stop;
+	bool ok;
+
+	if (!bytes)
+		return true;
+	if (rxe_seg_open_remote(qp->ibqp.pd, qp->qpn, r->read.rkey, r->read.va,
+				r->read.length, IB_ACCESS_REMOTE_READ, &seg)) {
+		read_failed(qp, psn);
+		return false;
+	}
+	src = (struct rxe_iter) {
+		.seg = &seg, .nseg = 1, .ahead = r->read.length - r->read_off,
+	};
+	rxe_iter_skip(&src, r->read_off);
+	ok = rxe_copy(&dst, &src, bytes, r->side.slow ? RXE_COPY_SLOW : 0,
+		      &stop) == bytes;
+	if (!ok && rxe_side_gave_up(&r->side, &stop))
+		read_failed(qp, psn);
+	else if (!ok)
+		rxe_side_park(&r->side, &stop.miss);
+	rxe_seg_close(&seg);
+	return ok;
+}
+
+/*
+ * Sends the next packet of the READ at hand. Returns false when it has to wait:
+ * for the stack, for a fault, or for ever.
+ */
+static bool read_packet(struct rxe_qp *qp, u32 *budget)
+{
+	struct rxe_resp *r = &qp->resp;
+	u32 bytes = min(qp->mtu, r->read.length - r->read_off);
+	u32 psn = rxe_psn_add(r->read.first_psn, r->read_off / qp->mtu);
+	bool last = r->read_off + bytes == r->read.length;
+	struct rxe_pkt pkt = {
+		.opcode = read_opcode(psn == r->read_start, last),
+		.pkey = IB_DEFAULT_PKEY_FULL,
+		.qpn = qp->attr.dest_qp_num,
+		.psn = psn,
+		.syndrome = RXE_AETH_ACK,
+		.msn = r->msn,
+		.payload = bytes,
+		.pad = -bytes & 3,
+	};
+	struct rxe_tx tx;
+
+	if (rxe_gauge_full(qp->gauge))
+		return false;
+	pkt.flags = rxe_opcodes[pkt.opcode].flags;
+	pkt.hdr_len = rxe_opcodes[pkt.opcode].hdr_len;
+	if (rxe_tx_alloc(qp->rxe, &qp->path, &pkt, &tx)) {
+		r->reading = false;	/* lost; the peer asks again */
+		return false;
+	}
+	if (!read_payload(qp, &tx, psn, bytes)) {
+		rxe_tx_free(&tx);
+		return false;
+	}
+	rxe_tx_send(qp->rxe, &qp->path, &tx, qp->gauge);
+	*budget -= min(*budget, bytes + 256);
+	r->read_off += bytes;
+	if (last)
+		r->reading = false;
+	return true;
+}
+
+/* One request packet. Returns false if it has to be looked at again. */
+static bool request(struct rxe_qp *qp, struct sk_buff *skb)
+{
+	struct rxe_resp *r = &qp->resp;
+	struct rxe_iter it = { .nseg = 1 };
+	enum rxe_verdict verdict;
+	struct rxe_reply reply;
+	struct rxe_stop stop;
+	struct rxe_seg kseg;
+	struct rxe_pkt pkt;
+
+	if (rxe_wire_parse(skb->data, skb->len, &pkt))
+		return true;
+	if (rxe_qp_is_dgram(qp))
+		rxe_rx_grh(skb, r->grh);
+	else if (!rxe_rx_is_peer(&qp->path, skb))
+		return true;
+	kseg = (struct rxe_seg) {
+		.kbuf = skb->data + pkt.hdr_len, .length = pkt.payload,
+	};
+	it.seg = &kseg;
+	it.ahead = pkt.payload;
+	verdict = rxe_resp_request(qp, &pkt, 1, &it, false,
+				   r->side.slow ? RXE_COPY_SLOW : 0, &r->side,
+				   &reply, &stop);
+	if (verdict == RXE_DONE)
+		deliver_reply(qp, &reply);
+	if (r->reading)
+		r->read_start = pkt.psn;
+	return verdict != RXE_MISS;
+}
+
+/* Receive WQEs of a QP in error. An SRQ's belong to the SRQ. */
+static bool flush_receives(struct rxe_qp *qp)
+{
+	struct ib_wc wc = {
+		.status = IB_WC_WR_FLUSH_ERR,
+		.opcode = IB_WC_RECV,
+		.qp = &qp->ibqp,
+	};
+	struct rxe_resp *r = &qp->resp;
+	u32 n;
+
+	skb_queue_purge(&r->side.rxq);
+	r->reading = false;
+	r->in_msg = false;
+	for (n = 0; n <= qp->max_recv_wr; n++) {
+		if (!r->have_rwqe) {
+			if (qp->srq || rxe_rq_pull(qp, &r->rwqe) == -ENOENT)
+				break;
+		}
+		r->have_rwqe = false;
+		wc.wr_id = r->rwqe.wr_id;
+		rxe_cq_post(qp->rcq, &wc, true);
+	}
+	if (qp->srq && !r->last_wqe_told) {
+		r->last_wqe_told = true;
+		rxe_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+	}
+	return n > qp->max_recv_wr;
+}
+
+/**
+ * rxe_resp_run() - one run of the responder side, see rxe_side_run()
+ * @qp: responder's turn owned
+ * @ctx: context
+ * @budget: bytes it may still move
+ *
+ * Returns true when there is more to do than the budget allows.
+ */
+bool rxe_resp_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
+{
+	struct rxe_resp *r = &qp->resp;
+	enum ib_qp_state state = READ_ONCE(qp->state);
+	struct sk_buff *skb;
+	bool more = false;
+
+	if (state == IB_QPS_ERR)
+		return rxe_side_abandon(&r->side, ctx) && flush_receives(qp);
+	if (state < IB_QPS_RTR) {
+		skb_queue_purge(&r->side.rxq);
+		return false;
+	}
+	if (rxe_side_parked(&r->side, ctx)) {
+		while_parked(qp);
+		return false;
+	}
+	compat_timer_delete(&r->rnr_timer);
+	r->rnr_told = false;
+
+	for (;;) {
+		if (!*budget) {
+			more = true;
+			break;
+		}
+		if (r->reading) {
+			if (!read_packet(qp, budget))
+				break;
+			continue;
+		}
+		skb = skb_peek(&r->side.rxq);
+		if (!skb)
+			break;
+		*budget -= min(*budget, skb->len);
+		if (!request(qp, skb))
+			break;
+		skb_unlink(skb, &r->side.rxq);
+		consume_skb(skb);
+	}
+	flush_ack(qp);
+	if (r->side.job)
+		start_patience(qp);
+	else
+		r->side.slow = false;
+	return more;
+}
+
+/* rxe_resp_reset() - as after creation; both turns owned */
+void rxe_resp_reset(struct rxe_qp *qp)
+{
+	struct rxe_resp *r = &qp->resp;
+	u32 i;
+
+	compat_timer_delete(&r->rnr_timer);
+	r->msn = 0;
+	r->nak_sent = false;
+	r->in_msg = false;
+	r->have_rwqe = false;
+	r->reading = false;
+	r->ack_due = false;
+	r->rnr_told = false;
+	r->last_wqe_told = false;
+	for (i = 0; i < r->res_n; i++)
+		r->res[i].valid = false;
+}
+
+/**
+ * rxe_resp_local_grh() - GRH of a datagram that never was a packet
+ * @peer: receiver, responder's turn owned
+ * @path: sender's path
+ * @payload: bytes
+ */
+void rxe_resp_local_grh(struct rxe_qp *peer, const struct rxe_path *path,
+			u32 payload)
+{
+	rxe_grh_build(path, payload, peer->resp.grh);
+}
+
+/* see rxe.h */
+void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
+{
+	static const u8 transports[] = {
+		[IB_QPT_GSI] = IB_OPCODE_UD, [IB_QPT_RC] = IB_OPCODE_RC,
+		[IB_QPT_UC] = IB_OPCODE_UC, [IB_QPT_UD] = IB_OPCODE_UD,
+	};
+	u8 opcode = skb->data[0];
+	struct rxe_side *side = rxe_opcodes[opcode].flags & RXE_OP_RSP ?
+				&qp->req.side : &qp->resp.side;
+
+	if ((opcode & 0xe0) != transports[qp->type] ||
+	    skb_queue_len_lockless(&side->rxq) >= RXE_MAX_PARKED_PKTS) {
+		kfree_skb(skb);
+		return;
+	}
+	skb_queue_tail(&side->rxq, skb);
+	rxe_side_run(side, RXE_CTX_SOFTIRQ);
+}
