@@ -16,6 +16,7 @@
 
 static char swap_dev[64];
 static int swap_id = -1;
+static pid_t swap_owner;
 
 static int read_line(const char *path, char *line, size_t size)
 {
@@ -42,7 +43,7 @@ static bool swap_is_on(void)
 
 static void swap_off(void)
 {
-	if (swap_id < 0)
+	if (getpid() != swap_owner)	/* a child's exit() is not the end */
 		return;
 	if (swapoff(swap_dev))
 		diag("swapoff: %m");
@@ -65,6 +66,7 @@ void vt_swap_on(int mib)
 	if (vt_sh("echo %dM >/sys/block/zram%d/disksize && mkswap %s >/dev/null", mib, swap_id,
 		  swap_dev) || swapon(swap_dev, 0))
 		bail("swapon %s: %m", swap_dev);
+	swap_owner = getpid();
 	atexit(swap_off);
 }
 
