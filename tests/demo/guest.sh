@@ -31,13 +31,13 @@ guest-setup || exit 1
 memory=$(awk '/^MemTotal/ { printf "%.1f", $2 / 1048576 }' /proc/meminfo)
 
 echo "RDMA memory without pinning: a demonstration"
-echo "  Machine: a virtual one, $(nproc) CPUs, $memory GiB of memory for programs, $(uname -r)"
+echo "  Machine: virtual, $(nproc) CPUs, $memory GiB of memory after the kernel's own, Linux $(uname -r)"
 echo "  Driver:  rdma_rxe (RDMA over Ethernet in software) and umem_notifier, built here"
 
 step 1 "Registering memory" \
 	"Before an RDMA device may touch memory, the program registers it. Usually that pins" \
 	"every page: slow, and the memory can no longer be swapped, moved or shared." \
-	"On demand, nothing is pinned, so the region may even be larger than the machine."
+	"On demand, nothing is pinned, so a region may even be larger than the machine."
 "$here/demo" register || wrong "registering"
 
 read -r ever before <<<"$(pins)"
@@ -71,7 +71,7 @@ echo "     pinned before: $before   after: $after   pinned at any time between: 
 
 step 5 "The same ib_write_bw on the distribution's own driver" \
 	"The same program, $iterations writes of $size bytes; that driver pins (it has no" \
-	"complete on-demand memory), cuts every message into packets and copies them twice."
+	"complete on-demand memory), cuts every message into packets and copies each of them twice."
 if guest-setup --stock; then
 	bandwidth ib_write_bw
 	stock=$figure
