@@ -162,10 +162,10 @@ static void test_copy(void)
 		}
 	}
 	ok(!bad, "reads and writes move the right bytes at every offset");
-	ok(dev_read(p, got, 8 * PAGE, 0) == 8 * PAGE, "and hit from then on");
-	ok(dev_read(p + 7 * PAGE + 1, got, PAGE, SLOW) < 0 ||
-	   dev_read(p + 7 * PAGE + 1, got, PAGE - 1, SLOW) == PAGE - 1,
-	   "up to the end of the mapping");
+	ok(dev_read(p, got, 4 * PAGE, 0) == 4 * PAGE, "and hit from then on");
+	munmap(p + 7 * PAGE, PAGE);
+	ok(dev_read(p + 6 * PAGE + 1, got, PAGE, FAULT) == PAGE - 1,
+	   "a copy ends with the mapping");
 	munmap(p, 8 * PAGE);
 
 	p = anon(8 * PAGE);
@@ -217,9 +217,10 @@ static void test_range(void)
 	ok(resident(p, 4 * LEAF) == (long)(512 + 5 + 3) * (long)PAGE &&
 	   resident(p + PAGE, LEAF) == 512 * PAGE, "resident counts parts of leaves");
 	munmap(p, 4 * LEAF);
+	fault(p + LEAF, 1, 0);
 	b = stats();
 	ok(!resident(p, 4 * LEAF) && b.leaves <= a.leaves && b.resident == a.resident,
-	   "unmapping frees the leaves");
+	   "unmapping frees the leaves, and faults in nothing add none");
 	ok(b.invalidated_pages - a.invalidated_pages == 512 + 5 + 3, "page for page");
 }
 
@@ -436,25 +437,29 @@ static void *protect_thread(void *arg)
 
 static void test_progress(void)
 {
-	unsigned long i, errors = 0;
+	unsigned long i, rounds = 0, errors = 0, done[2] = { 0, 0 };
 	pthread_t thread;
 
 	storm = anon(PAGE);
 	storm_over = false;
+	storm_progress = 0;
 	must(!pthread_create(&thread, NULL, protect_thread, NULL));
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 300 || (rounds < 300 && i < 1000000); i++) {
 		long ret;
 
 		/* -EFAULT is what a CPU's write would meet half of the time. */
 		ret = dev_write(storm + 8 * (i % 512), &i, 8, i % 2 ? FAULT : SLOW);
 		if (ret == 8)
-			continue;
-		errors += ret != -EFAULT && ret != -EAGAIN;
+			done[i % 2]++;
+		else
+			errors += ret != -EFAULT && ret != -EAGAIN;
+		rounds = __atomic_load_n(&storm_progress, __ATOMIC_RELAXED);
 	}
 	storm_over = true;
 	pthread_join(thread, NULL);
-	diag("%lu rounds of mprotect", storm_progress);
-	ok(!errors, "access makes progress against mprotect");
+	diag("%lu rounds of mprotect, %lu and %lu of %lu writes", rounds, done[0],
+	     done[1], i);
+	ok(!errors && rounds && done[0] && done[1], "access makes progress against mprotect");
 	munmap(storm, PAGE);
 }
 
@@ -599,7 +604,8 @@ static bool dies(int fd, void *va)
 
 		if (ret == -ESRCH)
 			return call(fd, UMEM_TEST_DO_FAULT, va, 1, NULL, 0, 0) == -ESRCH;
-		if (ret != 1)
+		/* Reaped, and not yet gone. */
+		if (ret != 1 && ret != -EFAULT && ret != -ENOMEM)
 			return false;
 		usleep(10000);
 	}
@@ -670,53 +676,214 @@ static void test_blocked_death(void)
 	close(uffd);
 }
 
-/* ---- aging ---- */
+/* ---- reclaim ---- */
 
-static unsigned long pfn_of(void *va)
+#define CGROUP	"/tmp/umem.cgroup"
+#define SWAP	"/var/tmp/umem.swap"
+
+static bool shell(const char *cmd)
+{
+	return !system(cmd);
+}
+
+/* Swap, and a cgroup of our own that can be reclaimed from. */
+static void reclaim_setup(void)
+{
+	char cmd[128];
+
+	must(shell("fallocate -l 128M " SWAP " && chmod 600 " SWAP " &&\n"
+		   "mkswap " SWAP " >/dev/null && swapon " SWAP));
+	must(shell("mkdir -p " CGROUP " && { mountpoint -q " CGROUP " ||\n"
+		   "	mount -t cgroup2 none " CGROUP "; } &&\n"
+		   "echo +memory >" CGROUP "/cgroup.subtree_control &&\n"
+		   "mkdir -p " CGROUP "/umem"));
+	snprintf(cmd, sizeof(cmd), "echo %d >" CGROUP "/umem/cgroup.procs", getpid());
+	must(shell(cmd));
+}
+
+static void reclaim_cleanup(void)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd),
+		 "echo %d >" CGROUP "/cgroup.procs; echo 0 >" CGROUP "/cgroup.procs\n"
+		 "rmdir " CGROUP "/umem; "
+		 "umount " CGROUP "; rmdir " CGROUP "; swapoff " SWAP "; rm " SWAP, getpid());
+	shell(cmd);
+}
+
+/* Pages of a range that are in memory. */
+static unsigned int present(void *va, unsigned int pages)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t v = 0;
+	unsigned int i, n = 0;
+	uint64_t v;
 
-	must(fd >= 0 && pread(fd, &v, 8, (uintptr_t)va / PAGE * 8) == 8);
+	must(fd >= 0);
+	for (i = 0; i < pages; i++) {
+		must(pread(fd, &v, 8, ((uintptr_t)va / PAGE + i) * 8) == 8);
+		n += v >> 63;
+	}
 	close(fd);
-	return v & ((1UL << 55) - 1);
+	return n;
 }
 
-/* Bit of the page in the kernel's idle bitmap, or -1 if it has none. */
-static int idle(unsigned long pfn, bool set)
+/* Push a range out of memory, all of it. */
+static bool page_out(char *p, unsigned int pages)
 {
-	int fd = open("/sys/kernel/mm/page_idle/bitmap", set ? O_WRONLY : O_RDONLY);
-	uint64_t v = 1UL << pfn % 64;
+	unsigned int i;
 
-	if (fd < 0)
-		return -1;
-	if (set)
-		must(pwrite(fd, &v, 8, pfn / 64 * 8) == 8);
-	else
-		must(pread(fd, &v, 8, pfn / 64 * 8) == 8);
-	close(fd);
-	return v >> pfn % 64 & 1;
+	for (i = 0; i < 100 && present(p, pages); i++) {
+		must(!madvise(p, pages * PAGE, MADV_PAGEOUT));
+		usleep(i * 1000);
+	}
+	return !present(p, pages);
 }
 
+#define DIRTY_PAGES	64
+
+static void dirty(char *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < DIRTY_PAGES; i++)
+		must(dev_write(p + i * PAGE + 8, &i, sizeof(i), FAULT) == sizeof(i));
+}
+
+static bool survived(const char *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < DIRTY_PAGES; i++)
+		if (memcmp(p + i * PAGE + 8, &i, sizeof(i)))
+			return false;
+	return true;
+}
+
+static void test_dirty(void)
+{
+	size_t len = DIRTY_PAGES * PAGE;
+	unsigned int i, sum = 0;
+	char *p = anon(len);
+
+	memset(p, 1, len);
+	must(!madvise(p, len, MADV_FREE));
+	dirty(p);
+	ok(page_out(p, DIRTY_PAGES) && !resident(p, len) && survived(p),
+	   "writes after MADV_FREE survive reclaim");
+
+	must(page_out(p, DIRTY_PAGES));
+	for (i = 0; i < DIRTY_PAGES; i++)
+		sum += p[i * PAGE];
+	dirty(p);
+	for (i = 0; i < DIRTY_PAGES; i++)
+		must(dev_write(p + i * PAGE + 8, &i, sizeof(i), 0) == sizeof(i));
+	ok(sum && page_out(p, DIRTY_PAGES) && survived(p),
+	   "writes to what was swapped in by reading survive");
+	munmap(p, len);
+
+	p = map_at(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
+	for (i = 0, sum = 0; i < DIRTY_PAGES; i++)
+		sum += p[i * PAGE];
+	dirty(p);
+	ok(!sum && page_out(p, DIRTY_PAGES) && survived(p),
+	   "writes to shared memory read first survive");
+	munmap(p, len);
+
+	p = anon(len);
+	memset(p, 1, len);
+	must(page_out(p, DIRTY_PAGES));
+	dirty(p);
+	ok(page_out(p, DIRTY_PAGES) && survived(p) && p[PAGE] == 1,
+	   "the device swaps in, and its writes survive");
+	munmap(p, len);
+}
+
+#define AGE_PAGES	4096
+
+static void touch(const char *p)
+{
+	unsigned int i;
+	char c;
+
+	for (i = 0; i < AGE_PAGES; i++)
+		must(dev_read(p + i * PAGE, &c, 1, FAULT) == 1);
+}
+
+/*
+ * Half of the memory is used by the device only, half by nobody; three quarters
+ * of the other half's size are taken away bit by bit.
+ */
 static void test_aging(void)
 {
-	char *p = anon(PAGE), c;
-	unsigned long pfn;
+	char *hot = anon(AGE_PAGES * PAGE), *cold = anon(AGE_PAGES * PAGE);
+	unsigned int hot_left, cold_left, round;
+	struct umem_test_stats a, b;
 
-	*p = 1;
-	fault(p, PAGE, W);
-	pfn = pfn_of(p);
-	if (idle(pfn, true) < 0) {
-		/* Only Debian's 6.1 has no page_idle: see PAGE_IDLE_FLAG there. */
-		diag("no /sys/kernel/mm/page_idle");
-		return;
+	memset(hot, 1, AGE_PAGES * PAGE);
+	memset(cold, 2, AGE_PAGES * PAGE);
+	fault(hot, AGE_PAGES * PAGE, 0);
+	fault(cold, AGE_PAGES * PAGE, 0);
+	a = stats();
+	for (round = 0; round < 200; round++) {
+		touch(hot);
+		shell("echo 512K >" CGROUP "/umem/memory.reclaim 2>/dev/null");
+		if (present(cold, AGE_PAGES) < AGE_PAGES / 4)
+			break;
 	}
-	ok(idle(pfn, false) == 1, "a page nobody uses is idle");
-	ok(dev_read(p, &c, 1, 0) == 1 && idle(pfn, false) == 0, "a device's access makes it young");
-	idle(pfn, true);
-	ok(idle(pfn, false) == 1, "once");
-	ok(hit(p, W), "aging takes no translation away");
-	munmap(p, PAGE);
+	b = stats();
+	hot_left = present(hot, AGE_PAGES);
+	cold_left = present(cold, AGE_PAGES);
+	diag("%u of %u hot pages left, %u cold; %llu zapped", hot_left, AGE_PAGES,
+	     cold_left, b.invalidated_pages - a.invalidated_pages);
+	ok(cold_left < AGE_PAGES / 4 && hot_left > AGE_PAGES * 3 / 4,
+	   "pages that only the device uses stay, others go");
+	ok(b.invalidated_pages - a.invalidated_pages < AGE_PAGES * 3 / 2,
+	   "and stay translated");
+	munmap(hot, AGE_PAGES * PAGE);
+	munmap(cold, AGE_PAGES * PAGE);
+}
+
+/*
+ * A process whose device needs more memory than its cgroup has. Its address
+ * space is emptied by the OOM reaper, under the worker that fills it.
+ */
+static void test_oom(bool in_worker)
+{
+	size_t len = 64 << 20;
+	int sock[2], fd, status;
+	char *p, cmd[128];
+	pid_t pid;
+
+	must(shell("mkdir -p " CGROUP "/oom && cd " CGROUP "/oom &&\n"
+		   "echo 16M >memory.max && echo 0 >memory.swap.max"));
+	p = anon(len);
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		snprintf(cmd, sizeof(cmd), "echo %d >" CGROUP "/oom/cgroup.procs", getpid());
+		must(shell(cmd));
+		fd = test_open();
+		send_fd(sock[1], fd);
+		if (in_worker) {
+			async(fd, p, len, W);
+			for (;;)
+				pause();
+		}
+		call(fd, UMEM_TEST_DO_FAULT, p, len, NULL, W, 0);
+		_exit(0);
+	}
+	fd = recv_fd(sock[0]);
+	must(waitpid(pid, &status, 0) == pid);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	   "out of memory in %s kills the owner", in_worker ? "a worker" : "its own fault");
+	ok(dies(fd, p), "whose address space ends");
+	close(fd);
+	close(sock[0]);
+	close(sock[1]);
+	munmap(p, len);
+	must(shell("for i in $(seq 100); do rmdir " CGROUP "/oom && exit; sleep 0.1; done 2>/dev/null"));
 }
 
 static void load(const char *name)
@@ -750,7 +917,12 @@ int main(void)
 	test_death(false);
 	test_death(true);
 	test_blocked_death();
+	reclaim_setup();
+	test_dirty();
 	test_aging();
+	test_oom(false);
+	test_oom(true);
+	reclaim_cleanup();
 
 	ok(system("rmmod umem_test 2>/dev/null") != 0, "an open device keeps the module");
 	close(dev);

@@ -201,6 +201,27 @@ static void test_round_trip(void)
 	}
 }
 
+/* Who fills a receive WQE, so that the last packet of a SEND completes one. */
+static void test_receives(void)
+{
+	bool sends = true, writes = true, others = true;
+
+	for (int i = 0; i < 256; i++) {
+		u32 fl = rxe_opcodes[i].flags;
+		bool recv = fl & RXE_OP_RECV;
+
+		if (fl & RXE_OP_SEND)
+			sends &= recv;
+		else if (fl & RXE_OP_WRITE)
+			writes &= recv == !!(fl & RXE_OP_IMMDT);
+		else
+			others &= !recv;
+	}
+	ok(sends, "every packet of a SEND is for a receive WQE");
+	ok(writes, "of a WRITE only those with immediate data");
+	ok(others, "and nothing else");
+}
+
 /* Offsets and bits by hand, so that build and parse cannot be wrong alike. */
 static void test_layout(void)
 {
@@ -575,6 +596,7 @@ int main(int argc, char **argv)
 	diag("seed %llu", rnd_state);
 
 	test_round_trip();
+	test_receives();
 	test_layout();
 	test_malformed_fields();
 	test_malformed_bytes();

@@ -47,6 +47,9 @@
 #include "../compat.h"
 #include "umem_export.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/umem.h>
+
 static_assert(UMEM_HOLD_ONE == UMEM_ENT_ONE);
 
 /* Frees exports. */
@@ -122,6 +125,7 @@ static void umem_zap(struct umem_export *ex, unsigned long start,
 	if (zapped) {
 		atomic64_inc(&ex->count.invalidations);
 		atomic64_add(zapped, &ex->count.invalidated_pages);
+		trace_umem_zap(ex->mn.mm, start, end, zapped);
 	}
 }
 
@@ -150,8 +154,8 @@ static void umem_invalidate_end(struct mmu_notifier *mn,
 
 	if (range->event == MMU_NOTIFY_UNMAP)
 		umem_table_prune(&ex->table, range->start, range->end);
-	if (umem_table_end(&ex->table, range->start, range->end))
-		umem_wake(ex);
+	umem_table_end(&ex->table, range->start, range->end);
+	umem_wake(ex);
 }
 
 static compat_young_t umem_clear_young(struct mmu_notifier *mn,

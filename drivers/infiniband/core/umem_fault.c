@@ -40,6 +40,8 @@
 #include "../compat.h"
 #include "umem_export.h"
 
+#include <trace/events/umem.h>
+
 #define UMEM_BATCH	64	/* pages a lookup */
 #define UMEM_TRIES	8	/* installs in a row that may lose the race */
 
@@ -117,11 +119,17 @@ static int umem_gup_error(long err, unsigned int flags)
 	}
 }
 
-/* Wait until nothing that may cover @va is being invalidated. */
-static void umem_wait_idle(struct umem_export *ex, unsigned long va)
+/*
+ * If something that may cover @va is being invalidated, wait until that has
+ * ended. Others may have begun meanwhile: they are the caller's next try.
+ */
+static void umem_wait_invalidation(struct umem_export *ex, unsigned long va)
 {
+	long snap = umem_table_snap(&ex->table, va);
+
 	swait_event_idle_exclusive(ex->wait,
 				   !umem_table_active(&ex->table, va) ||
+				   umem_table_snap(&ex->table, va) != snap ||
 				   READ_ONCE(ex->dead));
 }
 
@@ -141,11 +149,7 @@ static noinline_for_stack long umem_fill_batch(struct umem_filling *f,
 	long snap, got, i;
 
 	f->batches++;
-	ret = umem_table_populate(&ex->table, va, GFP_KERNEL_ACCOUNT);
-	if (ret)
-		return ret;
-
-	umem_wait_idle(ex, va);
+	umem_wait_invalidation(ex, va);
 	snap = umem_table_snap(&ex->table, va);
 
 	mmap_read_lock(mm);
@@ -158,14 +162,17 @@ static noinline_for_stack long umem_fill_batch(struct umem_filling *f,
 
 	for (i = 0; i < got; i++)
 		pfn[i] = page_to_pfn(pages[i]);
-	ret = umem_table_install(&ex->table, va, pfn, got,
-				 f->flags & UMEM_WRITE, snap);
+	/* Not before, or touching what is not mapped would cost memory. */
+	ret = umem_table_populate(&ex->table, va, GFP_KERNEL_ACCOUNT);
+	if (!ret)
+		ret = umem_table_install(&ex->table, va, pfn, got,
+					 f->flags & UMEM_WRITE, snap);
 	for (i = 0; i < got; i++)
 		put_page(pages[i]);
-	if (ret < 0) {
+	if (ret == -EAGAIN)
 		atomic64_inc(&ex->count.retries);
+	if (ret < 0)
 		return ret;
-	}
 	f->fresh += ret;
 	return got;
 }
@@ -210,6 +217,7 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	struct mem_cgroup *memcg, *old;
 	unsigned long at, upto, end;
 	int err, more;
+	long ret;
 
 	if (!len || check_add_overflow(va, len, &end) || end > mm->task_size)
 		return -EFAULT;
@@ -243,8 +251,11 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	}
 
 	if (upto > va)
-		return min_t(size_t, upto - va, len);
-	return err == -ENOENT ? -EAGAIN : err;
+		ret = min_t(size_t, upto - va, len);
+	else
+		ret = err == -ENOENT ? -EAGAIN : err;
+	trace_umem_fault(mm, va, len, f->flags, f->batches, f->fresh, ret);
+	return ret;
 }
 
 /**

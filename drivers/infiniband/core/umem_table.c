@@ -160,7 +160,9 @@ int umem_table_populate(struct umem_table *t, unsigned long va, gfp_t gfp)
 {
 	void **link = &t->root;
 	unsigned int shift = t->top;
+	struct umem_node *node;
 	struct umem_slot *slot;
+	struct umem_dir *dir;
 	atomic64_t *ent;
 	void *p;
 
@@ -173,10 +175,12 @@ int umem_table_populate(struct umem_table *t, unsigned long va, gfp_t gfp)
 			return -ENOMEM;
 		if (shift == UMEM_LEAF_SHIFT)
 			break;
-		link = &((struct umem_node *)p)->child[umem_table_index(va, shift)];
+		node = p;
+		link = &node->child[umem_table_index(va, shift)];
 	}
 
-	slot = &((struct umem_dir *)p)->slot[umem_table_index(va, shift)];
+	dir = p;
+	slot = &dir->slot[umem_table_index(va, shift)];
 	if (READ_ONCE(slot->ent))
 		return 0;
 	ent = umem_leaf_alloc(gfp);
@@ -185,7 +189,8 @@ int umem_table_populate(struct umem_table *t, unsigned long va, gfp_t gfp)
 
 	raw_spin_lock(&slot->lock);
 	if (!slot->ent) {
-		rcu_assign_pointer(slot->ent, ent);
+		/* Publishes the zeroed entries to rcu_dereference_raw(). */
+		smp_store_release(&slot->ent, ent);
 		ent = NULL;
 		atomic_long_inc(&t->leaves);
 	}
@@ -207,7 +212,6 @@ static struct umem_slot *umem_table_next(struct umem_table *t,
 	while (*va <= last) {
 		unsigned int shift = t->top;
 		void *p = rcu_dereference_raw(t->root);
-		struct umem_slot *slot;
 
 		if (!p)
 			return NULL;
@@ -220,7 +224,10 @@ static struct umem_slot *umem_table_next(struct umem_table *t,
 			shift -= UMEM_LEVEL_BITS;
 		}
 		if (p) {
-			slot = &((struct umem_dir *)p)->slot[umem_table_index(*va, shift)];
+			struct umem_dir *dir = p;
+			struct umem_slot *slot;
+
+			slot = &dir->slot[umem_table_index(*va, shift)];
 			if (READ_ONCE(slot->ent))
 				return slot;
 		}
@@ -335,7 +342,7 @@ void umem_table_prune(struct umem_table *t, unsigned long start,
 		raw_spin_lock(&slot->lock);
 		if (!slot->nr_valid && slot->ent) {
 			ent = slot->ent;
-			rcu_assign_pointer(slot->ent, NULL);
+			WRITE_ONCE(slot->ent, NULL);
 		}
 		raw_spin_unlock(&slot->lock);
 		if (ent) {
@@ -388,10 +395,11 @@ void umem_table_begin(struct umem_table *t, unsigned long start,
 	smp_mb__after_atomic();		/* (A) */
 }
 
-static bool umem_bucket_end(struct umem_bucket *b)
+static void umem_bucket_end(struct umem_bucket *b)
 {
 	atomic_long_inc(&b->seq);
-	return atomic_dec_and_test(&b->active);		/* (D) */
+	smp_mb__before_atomic();	/* (D) */
+	atomic_dec(&b->active);
 }
 
 /**
@@ -400,22 +408,20 @@ static bool umem_bucket_end(struct umem_bucket *b)
  * @start: first address
  * @end: address after the last, above @start
  *
+ * Changes umem_table_snap() of every address in the range.
+ *
  * Context: any.
- * Return: true if somebody may be waiting for umem_table_active() to become
- * false.
  */
-bool umem_table_end(struct umem_table *t, unsigned long start,
+void umem_table_end(struct umem_table *t, unsigned long start,
 		    unsigned long end)
 {
 	unsigned int i, n = umem_bucket_span(start, end);
-	bool idle = false;
 
 	smp_mb__before_atomic();	/* (C) */
 	if (!n)
-		idle = umem_bucket_end(umem_bucket_big(t));
+		umem_bucket_end(umem_bucket_big(t));
 	for (i = 0; i < n; i++)
-		idle |= umem_bucket_end(umem_bucket_of(t, start + i * UMEM_LEAF_SIZE));
-	return idle;
+		umem_bucket_end(umem_bucket_of(t, start + i * UMEM_LEAF_SIZE));
 }
 
 /**
@@ -578,14 +584,15 @@ bool umem_table_young(struct umem_table *t, unsigned long start,
 	unsigned long va = start, last = end - 1;
 	struct umem_slot *slot;
 	bool young = false;
-	atomic64_t *ent;
+	atomic64_t *e;
 
 	while (va <= last && (slot = umem_table_next(t, &va, last))) {
 		rcu_read_lock();
-		ent = rcu_dereference_raw(slot->ent);
-		if (ent)
-			young |= umem_entries_young(ent + umem_table_index(va, PAGE_SHIFT),
-						    umem_leaf_span(va, last), clear);
+		e = rcu_dereference_raw(slot->ent);
+		if (e) {
+			e += umem_table_index(va, PAGE_SHIFT);
+			young |= umem_entries_young(e, umem_leaf_span(va, last), clear);
+		}
 		rcu_read_unlock();
 		if (young && !clear)
 			break;
@@ -609,7 +616,7 @@ unsigned long umem_table_resident(struct umem_table *t, unsigned long start,
 	unsigned long va = start, last = end - 1, sum = 0;
 	struct umem_slot *slot;
 	unsigned int i, nr;
-	atomic64_t *ent;
+	atomic64_t *e;
 
 	while (va <= last && (slot = umem_table_next(t, &va, last))) {
 		nr = umem_leaf_span(va, last);
@@ -617,10 +624,11 @@ unsigned long umem_table_resident(struct umem_table *t, unsigned long start,
 			sum += READ_ONCE(slot->nr_valid);
 		} else {
 			rcu_read_lock();
-			ent = rcu_dereference_raw(slot->ent);
-			for (i = 0; ent && i < nr; i++)
-				if (atomic64_read(&ent[umem_table_index(va, PAGE_SHIFT) + i]) &
-				    UMEM_ENT_VALID)
+			e = rcu_dereference_raw(slot->ent);
+			if (e)
+				e += umem_table_index(va, PAGE_SHIFT);
+			for (i = 0; e && i < nr; i++)
+				if (atomic64_read(&e[i]) & UMEM_ENT_VALID)
 					sum++;
 			rcu_read_unlock();
 		}

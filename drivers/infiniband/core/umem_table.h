@@ -94,7 +94,7 @@ unsigned long umem_table_zap(struct umem_table *t, unsigned long start,
 			     unsigned long end, bool may_sleep);
 void umem_table_prune(struct umem_table *t, unsigned long start,
 		      unsigned long end);
-bool umem_table_end(struct umem_table *t, unsigned long start,
+void umem_table_end(struct umem_table *t, unsigned long start,
 		    unsigned long end);
 
 bool umem_table_young(struct umem_table *t, unsigned long start,

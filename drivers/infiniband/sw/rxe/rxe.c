@@ -14,6 +14,7 @@
 #include <rdma/ib_mad.h>
 #include <rdma/rdma_netlink.h>
 #include "rxe_verbs.h"
+#include "rxe_mem.h"
 #include "rxe_net.h"
 
 #define RXE_VENDOR_ID		0xffffff	/* none, IBTA A3.3.1 */
@@ -217,6 +218,7 @@ static void __exit rxe_exit(void)
 	rxe_link_exit();	/* no new devices */
 	ib_unregister_driver(RDMA_DRIVER_RXE);
 	rxe_engine_exit();
+	rxe_mem_exit();
 	rxe_net_exit();
 	rcu_barrier();		/* objects freed by call_rcu() */
 }

@@ -399,7 +399,8 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 		rxe_comp_fail(qp, IB_WC_BAD_RESP_ERR);
 		return true;
 	}
-	if (store_answer(qp, wqe, skb->data + pkt->hdr_len, pkt->payload)) {
+	if (store_answer(qp, wqe, rxe_rx_payload(skb, pkt->hdr_len),
+			 pkt->payload)) {
 		answer_stored(qp, wqe, pkt->payload, pkt->psn);
 		return true;
 	}

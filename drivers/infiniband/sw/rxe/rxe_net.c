@@ -144,13 +144,50 @@ static u32 ip_header_len(const struct sk_buff *skb)
 	return len == sizeof(struct ipv6hdr) ? len : 0;
 }
 
+/*
+ * Headers in the linear part, payload and ICRC behind them or in one fragment:
+ * what we send has this shape already when it comes in through loopback, veth
+ * or a bridge, and need not be copied. Anything else is made linear.
+ */
+static bool shaped_as_sent(const struct sk_buff *skb)
+{
+	const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
+	const struct page *page;
+	u32 hdr_len;
+
+	if (skb_has_frag_list(skb) || skb_shinfo(skb)->nr_frags != 1 ||
+	    skb_headlen(skb) <= sizeof(struct udphdr))
+		return false;
+	page = skb_frag_page(frag);
+	if (!page || PageHighMem(page))
+		return false;
+	hdr_len = rxe_opcodes[skb->data[sizeof(struct udphdr)]].hdr_len;
+	return skb_headlen(skb) == sizeof(struct udphdr) + hdr_len &&
+	       skb_frag_size(frag) > RXE_ICRC_LEN;
+}
+
 static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
 {
-	const u8 *icrc = skb->data + skb->len - RXE_ICRC_LEN;
-	u32 crc = rxe_icrc_headers(skb_network_header(skb), ip_len, skb->data,
-				   skb->len - RXE_ICRC_LEN);
-	__le32 want = rxe_icrc_end(crc);
+	u32 linear = skb_headlen(skb);
+	const u8 *icrc;
+	__le32 want;
+	u32 crc;
 
+	if (skb_is_nonlinear(skb)) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
+		u32 len = skb_frag_size(frag) - RXE_ICRC_LEN;
+		const u8 *data = skb_frag_address(frag);
+
+		crc = rxe_icrc_headers(skb_network_header(skb), ip_len,
+				       skb->data, linear);
+		crc = rxe_icrc_add(crc, data, len);
+		icrc = data + len;
+	} else {
+		crc = rxe_icrc_headers(skb_network_header(skb), ip_len,
+				       skb->data, linear - RXE_ICRC_LEN);
+		icrc = skb->data + linear - RXE_ICRC_LEN;
+	}
+	want = rxe_icrc_end(crc);
 	return !memcmp(icrc, &want, sizeof(want));
 }
 
@@ -162,8 +199,11 @@ static bool is_multicast(const struct in6_addr *a)
 }
 
 /* Lets go of everything that belongs to the way here: a QP may keep it long. */
-static void make_ours(struct sk_buff *skb, struct rxe_dev *rxe)
+static bool make_ours(struct sk_buff *skb, struct rxe_dev *rxe)
 {
+	/* copies a fragment's descriptor, not its bytes, if somebody listens in */
+	if (pskb_trim(skb, skb->len - RXE_ICRC_LEN))
+		return false;
 	skb_orphan(skb);
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
@@ -171,7 +211,7 @@ static void make_ours(struct sk_buff *skb, struct rxe_dev *rxe)
 	skb->dev = NULL;
 	rx_cb(skb)->rxe = rxe;
 	__skb_pull(skb, sizeof(struct udphdr));
-	skb_trim(skb, skb->len - RXE_ICRC_LEN);
+	return true;
 }
 
 /* UDP has checked its length and checksum; data is at the UDP header. */
@@ -187,7 +227,7 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 
 	if (skb->len <= around || skb->len > MAX_PACKET)
 		goto drop;
-	if (skb_linearize(skb))
+	if (skb_is_nonlinear(skb) && !shaped_as_sent(skb) && skb_linearize(skb))
 		goto drop;
 
 	rxe_rx_addrs(skb, &saddr, &daddr);
@@ -207,18 +247,17 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	if (!icrc_ok(skb, ip_len))
 		goto bad;
 
+	if (!make_ours(skb, rxe))
+		goto drop;
+	rxe_count(rxe, RXE_CNT_RCVD_PKTS);
+
 	if (mc) {
-		rxe_count(rxe, RXE_CNT_RCVD_PKTS);
-		make_ours(skb, rxe);
 		rxe_mcast_receive(rxe, &daddr, skb);
 		return 0;
 	}
-
 	qp = rxe_qp_find(rxe, pkt.qpn);
 	if (!qp)
 		goto drop;
-	rxe_count(rxe, RXE_CNT_RCVD_PKTS);
-	make_ours(skb, rxe);
 	rxe_qp_receive(qp, skb);
 	rxe_qp_put(qp);
 	return 0;

@@ -109,6 +109,14 @@ struct rxe_rx_cb {
 	struct rxe_dev *rxe;
 };
 
+/* Payload of a received packet, contiguous; @hdr_len as rxe_wire_parse() found it. */
+static inline void *rxe_rx_payload(const struct sk_buff *skb, u32 hdr_len)
+{
+	return skb_is_nonlinear(skb) ?
+	       skb_frag_address(&skb_shinfo(skb)->frags[0]) :
+	       skb->data + hdr_len;
+}
+
 /* Source and destination of a received packet, for GRH and QP checks. */
 void rxe_rx_addrs(const struct sk_buff *skb, struct in6_addr *saddr,
 		  struct in6_addr *daddr);

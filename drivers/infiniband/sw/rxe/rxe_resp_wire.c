@@ -239,7 +239,8 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 	else if (!rxe_rx_is_peer(&qp->path, skb))
 		return true;
 	kseg = (struct rxe_seg) {
-		.kbuf = skb->data + pkt.hdr_len, .length = pkt.payload,
+		.kbuf = rxe_rx_payload(skb, pkt.hdr_len),
+		.length = pkt.payload,
 	};
 	it.seg = &kseg;
 	it.ahead = pkt.payload;

@@ -82,7 +82,7 @@ bool rxe_gauge_full(struct rxe_gauge *g)
 	if (likely(atomic_read(&g->n) < RXE_GAUGE_LIMIT))
 		return false;
 	atomic_set(&g->stopped, 1);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* stopped before n, see struct rxe_gauge */
 	if (atomic_read(&g->n) > RXE_GAUGE_LIMIT / 2)
 		return true;
 	/* drained meanwhile: either we take the wake-up back or it is coming */

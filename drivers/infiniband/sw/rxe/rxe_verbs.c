@@ -129,6 +129,7 @@ static int rxe_alloc_ucontext(struct ib_ucontext *ibuc, struct ib_udata *udata)
 
 static void rxe_dealloc_ucontext(struct ib_ucontext *ibuc)
 {
+	rxe_mem_forget(container_of(ibuc, struct rxe_ucontext, ibuc));
 }
 
 /*
@@ -256,17 +257,29 @@ static int rxe_get_hw_stats(struct ib_device *ibdev,
 static int rxe_fill_stat_mr_entry(struct sk_buff *msg, struct ib_mr *ibmr)
 {
 	struct rxe_mr *mr = to_rmr(ibmr);
+	struct umem_export *ex = NULL;
 	struct umem_stats st = {};
 	struct nlattr *table;
-	u64 resident;
+	unsigned long start;
+	u64 resident, length;
+	bool whole;
 
-	if (mr->kind != RXE_MR_ODP && mr->kind != RXE_MR_IMPLICIT)
+	/* Rereg may exchange these; the walk may be long. */
+	if (!rxe_ref_get(&mr->ref))
+		return 0;
+	whole = mr->kind == RXE_MR_IMPLICIT;
+	start = mr->start;
+	length = mr->length;
+	if (mr->ex)
+		ex = umem_export_ref(mr->ex);
+	rxe_ref_put(&mr->ref);
+	if (!ex)
 		return 0;
 
-	umem_export_stats(mr->ex, &st);
-	resident = mr->kind == RXE_MR_IMPLICIT ? st.resident :
-		   umem_range_resident(mr->ex, mr->start, mr->length) >>
-		   PAGE_SHIFT;
+	umem_export_stats(ex, &st);
+	resident = whole ? st.resident :
+		   umem_range_resident(ex, start, length) >> PAGE_SHIFT;
+	umem_export_put(ex);
 
 	table = nla_nest_start(msg, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS);
 	if (!table)

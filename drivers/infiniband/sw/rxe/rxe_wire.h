@@ -35,8 +35,8 @@ enum {
 	RXE_OP_IETH	= 1 << 19,
 	RXE_OP_FETH	= 1 << 20,
 	RXE_OP_PAYLOAD	= 1 << 21,	/* may carry payload */
-	RXE_OP_RECV	= 1 << 22,	/* takes a receive WQE: SEND First and Only,
-					 * WRITE Last and Only with immediate
+	RXE_OP_RECV	= 1 << 22,	/* its message fills a receive WQE: every packet of
+					 * a SEND, WRITE Last and Only with immediate
 					 */
 };
 
@@ -76,7 +76,7 @@ struct rxe_pkt {
 
 /*
  * rxe_wire_parse() - headers of a packet
- * @buf: BTH; at least min(@total, RXE_MAX_HDR) bytes readable
+ * @buf: BTH; at least min(@total, header length of its opcode) bytes readable
  * @total: bytes from BTH to the end of the padding, ICRC excluded
  *
  * Everything that can be checked without state is checked here: opcode known,

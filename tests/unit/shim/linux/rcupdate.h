@@ -15,6 +15,5 @@ void rcu_read_unlock(void);
 void synchronize_rcu(void);
 
 #define rcu_dereference_raw(p)		__atomic_load_n(&(p), __ATOMIC_ACQUIRE)
-#define rcu_assign_pointer(p, v)	__atomic_store_n(&(p), v, __ATOMIC_RELEASE)
 
 #endif

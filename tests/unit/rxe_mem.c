@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Copies between iterators over every kind of memory, compared with copying
+ * byte by byte. The notifier is a stand-in that misses at random and checks the
+ * rules of holding: nothing sleeps while an entry is held.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/mm.h>
+#include <linux/types.h>
+#include <rdma/rdma_user_rxe.h>
+#include "tap.h"
+
+/* What <linux/...>, <rdma/...> and rxe.h would declare, as far as rxe_mem.c looks. */
+#define RXE_H
+#define noinline		__attribute__((__noinline__))
+#define fallthrough		__attribute__((__fallthrough__))
+#define compat_uninitialized
+#define min_t(t, a, b)		min((t)(a), (t)(b))
+#define min3(a, b, c)		min(min(a, b), c)
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define IS_ALIGNED(x, a)	(!((x) & ((a) - 1)))
+#define cmpxchg64(p, old, new)	__sync_val_compare_and_swap(p, old, new)
+#define atomic64_fetch_add(v, p) __sync_fetch_and_add((u64 *)(p), v)
+#define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
+#define virt_to_page(p)		((void *)(p))
+#define compat_page_is_fsdax(p)	((void)(p), false)
+#define arch_wb_cache_pmem(p, n) ((void)(p), (void)(n))
+#define pmem_wmb()		((void)0)
+
+typedef struct { int l; } spinlock_t;
+struct rcu_head { int x; };
+struct page;
+struct work_struct { int x; };
+struct rxe_ref { int n; };
+struct ib_pd { int x; };
+struct ib_mr { int x; };
+struct ib_mw { int x; };
+enum ib_mw_type { IB_MW_TYPE_1 = 1, IB_MW_TYPE_2 };
+enum ib_mr_type { IB_MR_TYPE_USER };
+enum ib_uverbs_advise_mr_advice { ADVICE };
+struct rxe_dev { int x; };
+struct rxe_pd { struct ib_pd ibpd; };
+struct rxe_ucontext;
+struct ib_udata;
+struct ib_sge;
+struct ib_umem;
+struct scatterlist;
+struct uverbs_attr_bundle;
+#define RXE_PARAM_H
+enum { RXE_MIN_MW_INDEX = 1 << 23 };
+
+static int entries_held, pins_held, broken_rules;
+static atomic64_t entry;
+#define preempt_enable()	(entries_held--)
+#include <rdma/umem_notifier.h>
+
+static unsigned long copy_mc_to_kernel(void *dst, const void *src, size_t n)
+{
+	memcpy(dst, src, n);
+	return 0;
+}
+
+#include "../../drivers/infiniband/sw/rxe/rxe_mem.c"
+
+/* ---- physical memory, and an address space on it ---- */
+
+#define PAGES	64
+#define USER	0x7f1234500000UL	/* first user address */
+
+struct umem_export {
+	u8 *mem;			/* PAGES physical pages */
+	u8 phys[PAGES];			/* user page -> physical page */
+	u8 state[PAGES];		/* 0 missing, 1 readable, 2 writable */
+	bool cold;			/* holds always miss */
+};
+
+static u8 *user_byte(struct umem_export *ex, unsigned long va)
+{
+	unsigned long page = (va - USER) >> PAGE_SHIFT;
+
+	return ex->mem + ex->phys[page] * PAGE_SIZE + va % PAGE_SIZE;
+}
+
+static void held(struct umem_export *ex, unsigned long va, struct umem_hold *h)
+{
+	h->kaddr = user_byte(ex, va);
+	h->len = PAGE_SIZE - va % PAGE_SIZE;
+}
+
+int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
+	      struct umem_hold *h)
+{
+	u8 *state = &ex->state[(va - USER) >> PAGE_SHIFT];
+
+	if (!(rand() % 16))
+		*state = 0;
+	if (ex->cold || *state < (flags & UMEM_WRITE ? 2 : 1))
+		return -EAGAIN;
+	if (++entries_held > 2)
+		broken_rules++;
+	held(ex, va, h);
+	h->entry = &entry;
+	return 0;
+}
+
+int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
+		   struct umem_hold *h)
+{
+	(void)flags;
+	if (entries_held)
+		broken_rules++;
+	pins_held++;
+	held(ex, va, h);
+	h->entry = NULL;
+	return 0;
+}
+
+void umem_drop_slow(struct umem_hold *h)
+{
+	(void)h;
+	if (entries_held)
+		broken_rules++;
+	pins_held--;
+}
+
+static void fault(struct rxe_miss *m)
+{
+	unsigned long va = m->va & ~(PAGE_SIZE - 1);
+
+	for (; va < m->va + m->len; va += PAGE_SIZE) {
+		u8 *state = &m->ex->state[(va - USER) >> PAGE_SHIFT];
+
+		*state = max(*state, m->flags & UMEM_WRITE ? 2 : 1);
+	}
+}
+
+/* ---- one side of a copy ---- */
+
+#define SEGS	6
+
+struct side {
+	struct umem_export ex;
+	struct rxe_mr mr[SEGS];
+	struct rxe_seg seg[SEGS];
+	struct rxe_iter it;
+	u8 *byte[PAGES * PAGE_SIZE];	/* by position in the iterator */
+	u32 len;
+};
+
+static struct rxe_pagelist *make_list(struct side *s, u32 shift, u64 offset)
+{
+	u32 i, n = PAGES >> (shift - PAGE_SHIFT);
+	struct rxe_pagelist *l = malloc(sizeof(*l) + n * sizeof(void *));
+
+	l->n = n;
+	l->shift = shift;
+	l->offset = offset;
+	for (i = 0; i < n; i++)		/* backwards: contiguous only within a page */
+		l->page[i] = s->ex.mem + ((u64)(n - 1 - i) << shift);
+	return l;
+}
+
+/* Segments over disjoint eighths of the memory, so that a byte occurs once. */
+static void make_side(struct side *s)
+{
+	const u32 part = PAGES / 8 * PAGE_SIZE;
+	u32 i, k;
+
+	for (i = 0; i < PAGES * PAGE_SIZE; i++)
+		s->ex.mem[i] = rand();
+	for (i = 0; i < PAGES; i++) {
+		s->ex.phys[i] = PAGES - 1 - i;
+		s->ex.state[i] = rand() % 3;
+	}
+	s->ex.cold = !(rand() % 8);
+	s->len = 0;
+	s->it = (struct rxe_iter){ .seg = s->seg, .nseg = SEGS };
+	for (i = 0; i < SEGS; i++) {
+		struct rxe_seg *seg = &s->seg[i];
+		struct rxe_mr *mr = &s->mr[i];
+		u32 at = rand() % part, n = rand() % (part - at);
+		u32 shift, first = i * part + at;
+		u64 gap;
+
+		if (!(rand() % 4))
+			n = min(n, (u32)rand() % 10);
+		free(mr->list);
+		memset(mr, 0, sizeof(*mr));
+		seg->mr = mr;
+		seg->length = n;
+		mr->iova = 0xdead000ULL + rand();	/* must not matter */
+		mr->ex = &s->ex;
+		switch (rand() % 5) {
+		case 0:
+			seg->mr = NULL;
+			seg->kbuf = s->ex.mem + first;
+			break;
+		case 1:
+			mr->kind = RXE_MR_KMEM;
+			seg->off = (uintptr_t)s->ex.mem + first;
+			break;
+		case 2:
+		case 3:
+			shift = PAGE_SHIFT + rand() % 3;
+			gap = rand() % min(first + 1, 1U << shift);
+			mr->kind = rand() % 2 ? RXE_MR_PINNED : RXE_MR_FAST;
+			mr->list = make_list(s, shift, gap);
+			seg->off = first - gap;
+			for (k = 0; k < n; k++)
+				s->byte[s->len + k] =
+					(u8 *)mr->list->page[(first + k) >> shift] +
+					((first + k) & ((1U << shift) - 1));
+			s->len += n;
+			continue;
+		default:
+			mr->kind = rand() % 2 ? RXE_MR_ODP : RXE_MR_IMPLICIT;
+			gap = rand() % (first + 1);
+			mr->start = USER + gap;
+			seg->off = first - gap;
+			for (k = 0; k < n; k++)
+				s->byte[s->len + k] = user_byte(&s->ex, USER + first + k);
+			s->len += n;
+			continue;
+		}
+		for (k = 0; k < n; k++)
+			s->byte[s->len + k] = s->ex.mem + first + k;
+		s->len += n;
+	}
+}
+
+static struct side src, dst;
+
+/* Destination bytes that two segments share are written in order on both sides. */
+static bool copy_once(unsigned int flags)
+{
+	u8 *expect;
+	struct rxe_stop stop;
+	u32 len, skip, done = 0, i;
+	bool good = true;
+
+	make_side(&src);
+	make_side(&dst);
+	len = min(src.len, dst.len);
+	skip = len ? rand() % len : 0;
+	len -= skip;
+	rxe_iter_skip(&src.it, skip);
+	rxe_iter_skip(&dst.it, skip);
+	src.it.ahead = rand() % 2 ? len : 0;
+	dst.it.ahead = rand() % 2 ? len : 0;
+
+	expect = malloc(PAGES * PAGE_SIZE);
+	memcpy(expect, dst.ex.mem, PAGES * PAGE_SIZE);
+	for (i = 0; i < len; i++)
+		expect[dst.byte[skip + i] - dst.ex.mem] = *src.byte[skip + i];
+
+	while (done < len) {
+		u32 n = rxe_copy(&dst.it, &src.it, len - done, flags, &stop);
+
+		done += n;
+		if (entries_held || pins_held)
+			good = false;
+		if (done == len)
+			break;
+		if (stop.err != -EAGAIN || flags & RXE_COPY_SLOW) {
+			good = false;
+			break;
+		}
+		if (stop.side != (stop.miss.flags & UMEM_WRITE ? RXE_STOP_DST :
+				  RXE_STOP_SRC) || !stop.miss.len ||
+		    user_byte(stop.miss.ex, stop.miss.va) !=
+		    (stop.side == RXE_STOP_SRC ? &src : &dst)->byte[skip + done])
+			good = false;
+		if (!good)
+			break;
+		stop.miss.ex->cold = false;
+		fault(&stop.miss);
+	}
+	good = good && !memcmp(expect, dst.ex.mem, PAGES * PAGE_SIZE);
+	free(expect);
+	return good;
+}
+
+static void test_atomic(void)
+{
+	struct rxe_seg seg = { .length = 8 };
+	struct rxe_stop stop;
+	u64 word = 5, old = 0;
+
+	seg.kbuf = &word;
+	ok(!rxe_atomic(&seg, RXE_ATOMIC_CMP_SWAP, 7, 5, &old, 0, &stop) &&
+	   old == 5 && word == 7, "compare and swap that matches");
+	ok(!rxe_atomic(&seg, RXE_ATOMIC_CMP_SWAP, 9, 5, &old, 0, &stop) &&
+	   old == 7 && word == 7, "compare and swap that does not");
+	ok(!rxe_atomic(&seg, RXE_ATOMIC_FETCH_ADD, ~0ULL, 0, &old, 0, &stop) &&
+	   old == 7 && word == 6, "fetch and add wraps");
+	seg.kbuf = (u8 *)&word + 4;
+	ok(rxe_atomic(&seg, RXE_ATOMIC_WRITE, 1, 0, NULL, 0, &stop) == -EINVAL &&
+	   stop.side == RXE_STOP_DST && word == 6, "misaligned is refused");
+	seg.kbuf = &word;
+	seg.length = 7;
+	ok(rxe_atomic(&seg, RXE_ATOMIC_WRITE, 1, 0, NULL, 0, &stop) == -EINVAL,
+	   "a segment too short is refused");
+}
+
+static void test_bounds(void)
+{
+	const u64 top = ~0ULL;
+
+	ok(rxe_range_in(4096, 1, 4096, 1), "all of a region");
+	ok(!rxe_range_in(4096, 2, 4096, 1), "one byte too many");
+	ok(!rxe_range_in(4095, 1, 4096, 1), "one byte too early");
+	ok(!rxe_range_in(top, 2, 4096, 1ULL << 40), "wrapping range");
+	ok(!rxe_range_in(4096, top, 4096, 1ULL << 40), "wrapping length");
+	ok(rxe_range_in(5ULL << 32, 1U << 31, 1ULL << 32, 8ULL << 32), "above 4 GiB");
+	ok(!rxe_range_in(top, 1, 0, top), "unbounded region ends before the last byte");
+	ok(rxe_range_in(top - 1, 1, 0, top), "and not earlier");
+}
+
+int main(void)
+{
+	int i, bad = 0;
+
+	srand(1);
+	src.ex.mem = aligned_alloc(PAGE_SIZE, PAGES * PAGE_SIZE);
+	dst.ex.mem = aligned_alloc(PAGE_SIZE, PAGES * PAGE_SIZE);
+	for (i = 0; i < 100; i++)
+		bad += !copy_once(0);
+	ok(!bad, "copies with misses arrive, byte by byte");
+	for (bad = i = 0; i < 100; i++)
+		bad += !copy_once(RXE_COPY_SLOW);
+	ok(!bad, "copies on the slow road arrive without a fault");
+	ok(!broken_rules, "nothing slept while an entry was held");
+	test_atomic();
+	test_bounds();
+	return tap_done();
+}
