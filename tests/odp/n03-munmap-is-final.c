@@ -26,16 +26,17 @@ static uint8_t *target, snap[LEN];
 static int late, stuck;
 static struct ibv_mr *mr;
 static atomic_bool stop;
-static atomic_ulong sent, failed;
+static atomic_ulong sent[2], failed;
 
 static void *stream(void *arg)
 {
+	int id = (intptr_t)arg;
 	struct vt_pair p;
 	uint64_t *src = vt_map(LEN);
 	struct ibv_mr *smr = vt_reg(&dev, VT_PINNED, src, LEN, VT_RCV_ALL);
 	uint64_t n = 0;
 
-	vt_pair_open(&dev, &p, VT_CFG(.wire = arg != NULL));
+	vt_pair_open(&dev, &p, VT_CFG(.wire = id && !vt_stock()));
 	while (!stop) {
 		size_t i, len = n % 3 ? LEN : 3000;
 
@@ -46,31 +47,35 @@ static void *stream(void *arg)
 			vt_pair_reopen(&p);
 		}
 		n++;
-		sent++;
+		sent[id]++;
 	}
 	vt_dereg(smr);
 	vt_pair_close(&p);
 	return NULL;
 }
 
-/* Wait until @count, of operations done or failed, is @until. */
-static bool wait_for(atomic_ulong *count, unsigned long until)
+/* Wait until each stream has ended an operation that it began after this call. */
+static void pass(void)
 {
+	unsigned long until[2] = { sent[0] + 2, sent[1] + 2 };
 	uint64_t end = vt_now_ms() + VT_WAIT_MS;
+	int i;
 
-	while (*count < until && vt_now_ms() < end)
-		sched_yield();
-	return *count >= until;
+	for (i = 0; i < 2; i++) {
+		while (sent[i] < until[i] && vt_now_ms() < end)
+			sched_yield();
+		stuck += sent[i] < until[i];
+	}
 }
 
-/* The operations under way come to their end; then @view must not change. */
-static bool changes(uint8_t *view, atomic_ulong *count, unsigned long until)
+/* Once the operations under way have come to their end, @view must not change. */
+static bool changes(uint8_t *view)
 {
 	memcpy(snap, view, LEN);
-	stuck += !wait_for(count, until);
+	pass();
 	late += !!memcmp(snap, view, LEN);
 	memcpy(snap, view, LEN);
-	stuck += !wait_for(&sent, sent + 6);
+	pass();
 	return memcmp(snap, view, LEN);
 }
 
@@ -93,25 +98,23 @@ int main(void)
 	if (target != (void *)0x20000000)
 		bail("mmap: %m");
 	mr = vt_reg(&dev, VT_ODP, target, LEN, VT_RCV_ALL);
-	pthread_create(&t[0], NULL, stream, NULL);
-	pthread_create(&t[1], NULL, stream, vt_stock() ? NULL : &dev);
+	pthread_create(&t[0], NULL, stream, (void *)0);
+	pthread_create(&t[1], NULL, stream, (void *)1);
 	slow = vt_counter(&dev, "odp_slow");
 	for (round = 0; round < rounds && !stuck; round++) {
 		int old = round & 1, new = !old;
 
-		stuck += !wait_for(&sent, sent + 4);
+		pass();
 		memset(view[new], 0, LEN);
 		if (round % 3 == 2) {
 			/* A hole, in which both streams fail, before the new file. */
-			unsigned long both = failed + 2;
-
 			munmap(target, LEN);
-			moved += changes(view[old], &failed, both);
+			moved += changes(view[old]);
 		}
 		if (mmap(target, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd[new], 0) !=
 		    target)
 			bail("mmap: %m");
-		moved += changes(view[old], &sent, sent + 6);
+		moved += changes(view[old]);
 		reached += *(uint64_t *)view[new] != 0;
 	}
 	stop = true;
@@ -123,7 +126,7 @@ int main(void)
 	   slow);
 	is(stuck, 0, "the writes go on all the time");
 	is(reached, rounds, "and reach the new pages every time");
-	ok(failed, "writes into the hole failed (%lu of %lu)", failed, sent);
+	ok(failed, "writes into the hole failed (%lu of %lu)", failed, sent[0] + sent[1]);
 	vt_dereg(mr);
 	vt_close(&dev);
 	return done();
