@@ -297,7 +297,11 @@ static enum rxe_verdict send_write(struct request *rq)
 		if (err)
 			return bad_recv(rq, IB_WC_LOC_PROT_ERR,
 					RXE_AETH_NAK_OP);
-		it.ahead = rq->data->ahead;
+		/*
+		 * How long a SEND on the wire is only its end tells: expect
+		 * as much again as has come.
+		 */
+		it.ahead = max(rq->data->ahead, r->off);
 	} else {
 		access = IB_ACCESS_REMOTE_WRITE;
 		err = open_remote(qp, r->rkey, r->va, r->length, r->off, access,

@@ -203,6 +203,13 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 	if (s->job) {
 		if (smp_load_acquire(&s->job_state) != RXE_JOB_DONE)
 			return true;
+		if (ctx == RXE_CTX_SOFTIRQ) {
+			/* ending the job waits for its callback, which is
+			 * about to find out that the side is taken
+			 */
+			rxe_side_defer(s);
+			return true;
+		}
 		umem_fault_cancel(s->job);
 		s->job = NULL;
 		s->job_state = RXE_JOB_NONE;
