@@ -392,9 +392,13 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 		return true;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
-	if (!outstanding(qp) || wqe->opcode != IB_WR_RDMA_READ ||
-	    pkt->psn != answer_psn(qp, wqe))
+	if (!outstanding(qp) || wqe->opcode != IB_WR_RDMA_READ)
 		return true;
+	if (pkt->psn != answer_psn(qp, wqe)) {
+		if (rxe_psn_cmp(pkt->psn, answer_psn(qp, wqe)) > 0)
+			go_back(qp);
+		return true;
+	}
 	if (pkt->payload != min(qp->mtu, wqe->length - wqe->got)) {
 		rxe_comp_fail(qp, IB_WC_BAD_RESP_ERR);
 		return true;

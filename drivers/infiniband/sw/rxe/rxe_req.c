@@ -372,13 +372,26 @@ static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	return out;
 }
 
+/*
+ * A READ is asked for in pieces, so that the answers on their way are bounded
+ * like everything else. A piece that is asked for again ends where it did
+ * before, which is how the responder knows it.
+ */
+static u32 read_piece(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
+{
+	u32 piece = RXE_MAX_PSN_WINDOW * qp->mtu;
+
+	return piece - wqe->sent % piece;
+}
+
 static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 			      struct rxe_path *path, u32 *budget)
 {
 	bool rc = qp->type == IB_QPT_RC;
 	u32 left = is_atomic(wqe) ? 0 : wqe->length - wqe->sent;
-	u32 bytes = is_read(wqe) ? 0 : min(left, qp->mtu);
-	bool last = is_read(wqe) || bytes == left;
+	u32 bytes = min(left, is_read(wqe) ? read_piece(qp, wqe) : qp->mtu);
+	u32 payload = is_read(wqe) ? 0 : bytes;
+	bool last = bytes == left;
 	struct rxe_pkt pkt;
 	struct rxe_tx tx;
 
@@ -389,14 +402,16 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		return WAIT;
 
 	make_request(qp, wqe, bytes, last, &pkt);
+	if (is_read(wqe))
+		pkt.length = bytes;
 	pkt.ackreq = rc && (last || ++qp->req.since_ack >= ACK_EVERY);
 	if (rxe_tx_alloc(qp->rxe, path, &pkt, &tx)) {
 		rxe_count(qp->rxe, RXE_CNT_SEND_ERR);
 		lost(qp, wqe);
 		return GO_ON;
 	}
-	if (bytes) {
-		enum outcome out = fill_payload(qp, wqe, &tx, bytes);
+	if (payload) {
+		enum outcome out = fill_payload(qp, wqe, &tx, payload);
 
 		if (out != GO_ON) {
 			rxe_tx_free(&tx);
@@ -406,9 +421,9 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	if (pkt.ackreq)
 		qp->req.since_ack = 0;
 	rxe_tx_send(qp->rxe, path, &tx, qp->gauge);
-	note_sent(qp, is_read(wqe) ? wqe->last_psn : pkt.psn);
-	wqe->sent += is_read(wqe) ? left : bytes;
-	*budget -= min(*budget, bytes + 256);
+	wqe->sent += bytes;
+	note_sent(qp, last ? wqe->last_psn : rxe_psn_add(next_psn(qp, wqe), -1));
+	*budget -= min(*budget, payload + 256);
 	if (last) {
 		sent_all(qp, wqe);
 		if (!rc)
