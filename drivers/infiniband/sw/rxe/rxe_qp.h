@@ -106,8 +106,8 @@ struct rxe_wqe {
 	bool answered;			/* atomic: result is in swap */
 
 	union {
-		struct rxe_sge sge[0];
-		u8 data[0];		/* inline */
+		DECLARE_FLEX_ARRAY(struct rxe_sge, sge);
+		DECLARE_FLEX_ARRAY(u8, data);	/* inline */
 	};
 };
 
