@@ -19,7 +19,7 @@ all: modules user
 modules:
 	@[ -e $(KDIR)/Makefile ] || { echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r) or set KDIR="; exit 1; }
 	@mkdir -p $(OUT)/src
-	@cp -au Kbuild include drivers $(OUT)/src/
+	@cp -au --parents Kbuild include drivers tests/odp/kmod $(OUT)/src/
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/$(OUT)/src modules
 	@mkdir -p $(OUT)/modules && find $(OUT)/src -name '*.ko' -exec cp -u -t $(OUT)/modules {} +
 
@@ -29,10 +29,12 @@ user:
 check:
 	@$(vm)/check $(KERNEL) $(if $(TEST),--test '$(TEST)')
 
-# A part that has not been written yet says so.
-demo bench:
-	@[ -x $(if $(filter demo,$@),tests/demo,bench/run) ] || { echo "make $@: not there yet"; exit 1; }
-	@$(if $(filter demo,$@),tests/demo,bench/run) $(KERNEL)
+demo:
+	@tests/demo/run $(firstword $(KERNEL))
+
+# QUICK=1: fewer runs and sizes
+bench:
+	@QUICK=$(QUICK) bench/run $(KERNEL)
 
 clean:
 	@[ ! -d build/vm ] || for k in 6.1 6.12 7.3 debug; do $(vm)/down --now $$k; done

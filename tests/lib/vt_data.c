@@ -139,6 +139,8 @@ long long vt_status_kb(const char *field)
 
 long long vt_pins(void)
 {
+	/* The processors' own differences are folded into the totals first. */
+	vt_write_file("/proc/sys/vm/stat_refresh", "1");
 	return vt_vmstat("nr_foll_pin_acquired") - vt_vmstat("nr_foll_pin_released");
 }
 

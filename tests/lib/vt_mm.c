@@ -3,6 +3,7 @@
 #include "vt_mm.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,15 +114,24 @@ size_t vt_count_swapped(const void *p, size_t len)
 size_t vt_pageout(void *p, size_t len)
 {
 	size_t pages = (len + PAGE - 1) / PAGE, left = pages;
-	int tries;
+	int tries, cpu, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t before, one;
 
-	for (tries = 0; tries < 50 && left; tries++) {
-		if (madvise(p, len, MADV_PAGEOUT))
-			bail("MADV_PAGEOUT: %m");
+	sched_getaffinity(0, sizeof(before), &before);
+	for (tries = 0; tries < 20 && left; tries++) {
+		/* Each processor has a batch of new pages that only it can let go. */
+		for (cpu = 0; cpu < cpus; cpu++) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			sched_setaffinity(0, sizeof(one), &one);
+			if (madvise(p, len, MADV_PAGEOUT))
+				bail("MADV_PAGEOUT: %m");
+		}
 		left = vt_count_present(p, len);
 		if (left && tries > 1)
 			usleep(10000);
 	}
+	sched_setaffinity(0, sizeof(before), &before);
 	return pages - left;
 }
 

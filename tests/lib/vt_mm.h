@@ -32,8 +32,8 @@ size_t vt_count_present(const void *p, size_t len);
 size_t vt_count_swapped(const void *p, size_t len);
 
 /*
- * Page a range out, as often as it takes (pages are for a moment held by the
- * kernel's own batches); returns the pages that are in swap or gone after it.
+ * Page a range out, as often and on as many processors as it takes; returns the
+ * pages that are in swap or gone after it.
  */
 size_t vt_pageout(void *p, size_t len);
 

@@ -55,6 +55,15 @@ static struct worker workers[WORKERS];
 static atomic_bool stop;
 static atomic_ulong lossy, harmless, forks, bad_children;
 
+/*
+ * Low addresses, where the kernel maps nothing by itself: a range that is empty
+ * for a moment must not be taken by some other mapping.
+ */
+static void *place(int slot)
+{
+	return (void *)(0x20000000ul + slot * 4 * LEN);
+}
+
 static unsigned int rnd(unsigned int *state)
 {
 	*state = *state * 1103515245 + 12345;
@@ -207,10 +216,9 @@ static void fork_event(struct region *r)
 }
 
 /* Leaves the data as it is: no lock. */
-static void harmless_event(struct region *r, unsigned int *rs)
+static void harmless_event(struct region *r, void *away, unsigned int *rs)
 {
 	size_t at = rnd(rs) % (LEN / PAGE) * PAGE, len = LEN - at;
-	void *away;
 
 	switch (rnd(rs) % 12) {
 	case 0:
@@ -252,7 +260,6 @@ static void harmless_event(struct region *r, unsigned int *rs)
 	default:
 		/* Moved away and back: the data comes along. Needs the lock for the moment. */
 		pthread_mutex_lock(&r->lock);
-		away = mmap(NULL, LEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (mremap(r->m, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, away) != away ||
 		    mremap(away, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, r->m) != r->m)
 			bail("mremap: %m");
@@ -269,7 +276,7 @@ static void *disturb(void *arg)
 		struct region *r = &regions[rnd(&rs) % REGIONS];
 
 		if (rnd(&rs) % 4)
-			harmless_event(r, &rs);
+			harmless_event(r, place(REGIONS + (intptr_t)arg), &rs);
 		else
 			lossy_event(r, &rs);
 		sched_yield();
@@ -283,13 +290,12 @@ static void set_up(void)
 
 	for (i = 0; i < REGIONS; i++) {
 		struct region *r = &regions[i];
-		uint8_t *room = vt_map(2 * LEN);
 
 		pthread_mutex_init(&r->lock, NULL);
 		/* Half of the regions can be huge pages. */
-		r->m = (void *)(((uintptr_t)room + LEN - 1) & ~(LEN - 1));
+		r->m = place(i);
 		if (i & 1)
-			r->m = room + 3 * PAGE;
+			r->m += 3 * PAGE;
 		r->fd = i % 3 == 2 ? vt_memfd(LEN) : -1;
 		map_again(r);
 		r->seed = i;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What perftest does not measure. Each prints lines of test, size and value,
+ * separated by tabs:
+ *
+ *	cost register pinned|odp [MAX]	microseconds, sizes up to MAX MiB
+ *	cost cold pinned|odp		MiB/s, 64 MiB never touched before,
+ *					registration included
+ *	cost munmap pinned|odp		microseconds to unmap 64 KiB that was
+ *					touched but never registered, with 0, 1 and
+ *					10,000 regions in the process (size column)
+ *	cost memcpy			MiB/s, 64 KiB blocks
+ */
+#include "vt.h"
+#include "vt_mm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define KIB	(1ul << 10)
+#define MIB	(1ul << 20)
+#define MANY	10000
+
+static struct vt_dev dev;
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t median(uint64_t *v, int n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+static void print(const char *test, size_t size, double value)
+{
+	printf("%s\t%zu\t%.3f\n", test, size, value);
+	fflush(stdout);
+}
+
+/* Pinned memory is populated before, so that only registering is timed. */
+static void registering(enum vt_kind kind, size_t max)
+{
+	static const size_t sizes[] = { KIB, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 256 * MIB, 1024 * MIB,
+					16384 * MIB, 1048576 * MIB };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && sizes[i] <= max; i++) {
+		int k, times = kind == VT_PINNED && sizes[i] > 16 * MIB ? 1 : 9;
+		uint64_t ns[9];
+		void *m = vt_map(sizes[i]);
+
+		if (kind == VT_PINNED && madvise(m, sizes[i], MADV_POPULATE_WRITE))
+			bail("populating %zu bytes: %m", sizes[i]);
+		for (k = 0; k < times; k++) {
+			uint64_t start = now_ns();
+			struct ibv_mr *mr = vt_reg(&dev, kind, m, sizes[i], VT_RCV_ALL);
+
+			ns[k] = now_ns() - start;
+			vt_dereg(mr);
+		}
+		munmap(m, sizes[i]);
+		print("register", sizes[i], median(ns, times) / 1e3);
+	}
+}
+
+static void cold(enum vt_kind kind)
+{
+	const size_t len = 64 * MIB, message = MIB;
+	struct ibv_mr *mr, *smr;
+	struct vt_pair p;
+	uint8_t *src, *m;
+	uint64_t start;
+	size_t i;
+
+	vt_pair_open(&dev, &p, VT_CFG(.depth = 64));
+	src = vt_map(message);
+	smr = vt_reg(&dev, VT_PINNED, src, message, VT_RCV_ALL);
+	vt_fill(src, 0, message, 1);
+	m = vt_map(len);
+	start = now_ns();
+	mr = vt_reg(&dev, kind, m, len, VT_RCV_ALL);
+	for (i = 0; i < len / message; i++)
+		if (vt_write(&p.a, smr, src, message, mr, m + i * message))
+			bail("write %zu: status %d", i, p.a.wc.status);
+	print("cold", len, len / 1048576.0 / ((now_ns() - start) / 1e9));
+	for (i = 0; i < len / message; i++)
+		if (vt_check(m + i * message, 0, message, 1) != -1)
+			bail("the data is wrong");
+	vt_dereg(mr);
+	vt_dereg(smr);
+	vt_pair_close(&p);
+}
+
+static double munmap_us(void)
+{
+	uint64_t ns[200];
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		uint8_t *m = vt_map(64 * KIB);
+		uint64_t start;
+
+		memset(m, 1, 64 * KIB);
+		start = now_ns();
+		munmap(m, 64 * KIB);
+		ns[i] = now_ns() - start;
+	}
+	return median(ns, 200) / 1e3;
+}
+
+static void unmapping(enum vt_kind kind)
+{
+	struct ibv_mr **mr = calloc(MANY, sizeof(*mr));
+	uint8_t *m = vt_map(MANY * PAGE);
+	int i, n = 0;
+
+	print("munmap", 0, munmap_us());
+	mr[n++] = vt_reg(&dev, kind, m, PAGE, VT_RCV_ALL);
+	print("munmap", 1, munmap_us());
+	for (; n < MANY; n++) {
+		mr[n] = vt_try_reg(&dev, kind, m + n * PAGE, PAGE, VT_RCV_ALL);
+		if (!mr[n])
+			break;
+	}
+	/* A driver that cannot have so many gets no figure for it. */
+	if (n == MANY)
+		print("munmap", MANY, munmap_us());
+	for (i = 0; i < n; i++)
+		vt_dereg(mr[i]);
+	free(mr);
+}
+
+/* Through a pointer, so that it is the C library's and stays a call. */
+static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
+
+static void copying(void)
+{
+	const size_t block = 64 * KIB;
+	uint8_t *from = vt_map(block), *to = vt_map(block);
+	uint64_t start;
+	int i;
+
+	vt_fill(from, 0, block, 1);
+	copy(to, from, block);
+	start = now_ns();
+	for (i = 0; i < 4000; i++)
+		copy(to, from, block);
+	print("memcpy", block, 4000 * block / 1048576.0 / ((now_ns() - start) / 1e9));
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	enum vt_kind kind = argc > 2 && !strcmp(argv[2], "odp") ? VT_ODP : VT_PINNED;
+
+	if (!strcmp(what, "memcpy")) {
+		copying();
+		return 0;
+	}
+	vt_open(&dev);
+	if (!strcmp(what, "register"))
+		registering(kind, argc > 3 ? strtoul(argv[3], NULL, 0) * MIB : SIZE_MAX);
+	else if (!strcmp(what, "cold"))
+		cold(kind);
+	else if (!strcmp(what, "munmap"))
+		unmapping(kind);
+	else
+		bail("usage: cost register|cold|munmap pinned|odp, or cost memcpy");
+	vt_close(&dev);
+	return 0;
+}

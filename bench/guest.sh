@@ -1,0 +1,82 @@
+#!/bin/bash
+# guest.sh ROUNDS FULL: the benchmark, in the VM (see bench/run).
+#
+# Contract: one line on stdout for each figure: round, driver (ours, stock, or
+# none), kind of memory (pinned, odp), test, size, value; separated by tabs.
+# The drivers take turns within each round. FULL is 1 for all sizes and tests.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../lib/pair.sh"
+rounds=$1 full=$2
+status=0
+
+say() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$round" "$driver" "$kind" "$1" "$2" "$3"; }
+lost() { echo "# round $round, $driver, $kind: $*"; status=1; }
+
+# perf TEST SIZE ITERATIONS FIELD: one run of a program of perftest.
+perf()
+{
+	local options=(-s "$2" -n "$3")
+	[ "$kind" = pinned ] || options+=(--odp)
+	if pair "$1" "${options[@]}"; then
+		say "${1#ib_}" "$2" "$(perf_field "$2" "$4")"
+	else
+		lost "$1 -s $2 failed"
+	fi
+}
+
+cost()
+{
+	local test size value got=
+	while IFS=$'\t' read -r test size value; do
+		case $test in
+		register | cold | munmap | memcpy) say "$test" "$size" "$value"; got=1 ;;
+		*) echo "# $test" ;;
+		esac
+	done < <(timeout 200 "$here/cost" "$@" 2>&1)
+	[ -n "$got" ] || lost "cost $* failed"
+}
+
+has_odp() { ibv_devinfo -v -d "$dev" 2>/dev/null | grep -q '^[[:space:]]*ODP_SUPPORT$'; }
+
+measure()
+{
+	local test
+	for test in write read send; do
+		[ "$test" = write ] || [ "$full" = 1 ] || continue
+		perf ib_${test}_bw 65536 1000 4
+		[ "$full" = 1 ] || continue
+		perf ib_${test}_bw 8 3000 4
+		perf ib_${test}_bw 4096 2000 4
+		perf ib_${test}_bw 1048576 60 4
+	done
+	perf ib_write_lat 8 2000 5
+	[ "$full" != 1 ] || perf ib_send_lat 8 2000 5
+
+	if [ "$kind" = pinned ]; then
+		cost register pinned 1024
+	elif [ "$driver" = ours ]; then
+		cost register odp
+	else
+		# Its tables grow with the region: 1 TiB would need gigabytes.
+		cost register odp 16384
+	fi
+	cost cold "$kind"
+	cost munmap "$kind"
+}
+
+for round in $(seq "$rounds"); do
+	driver=none kind=none
+	cost memcpy
+	for driver in ours stock; do
+		guest-setup $([ $driver = ours ] || echo --stock) || exit 1
+		kind=pinned
+		measure
+		kind=odp
+		if has_odp; then
+			measure
+		elif [ $driver = ours ]; then
+			lost "our driver has no on-demand memory"
+		fi
+	done
+done
+exit $status
