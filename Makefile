@@ -19,7 +19,7 @@ all: modules user
 modules:
 	@[ -e $(KDIR)/Makefile ] || { echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r) or set KDIR="; exit 1; }
 	@mkdir -p $(OUT)/src
-	@cp -au Kbuild include drivers $(OUT)/src/
+	@cp -au --parents Kbuild include drivers tests/odp/kmod $(OUT)/src/
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/$(OUT)/src modules
 	@mkdir -p $(OUT)/modules && find $(OUT)/src -name '*.ko' -exec cp -u -t $(OUT)/modules {} +
 

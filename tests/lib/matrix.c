@@ -4,8 +4,8 @@
  * a page plus the largest offset: data that lands at the wrong offset, in the
  * wrong page, or one byte too far hits a guard and is seen.
  *
- * Transfers of up to two pages take every source offset with every target
- * offset. Longer ones (and all, where VT_SLOW=1 says that the kernel is a slow
+ * Transfers of up to two pages (64 bytes on the wire) take every source offset with
+ * every target offset. Longer ones (and all, where VT_SLOW=1 says that the kernel is a slow
  * one) take the page-aligned source, the source with the target's offset, and
  * one that rotates; 1 MiB and more take only some target offsets.
  *
@@ -115,7 +115,7 @@ static void row(struct run *r, enum how how, size_t len)
 {
 	int tried = 0, wrong = 0;
 	size_t i, j, step = len >= 1 << 20 ? 5 : 1;
-	bool all = len <= 8192 && !vt_slow();
+	bool all = len <= (r->m->wire ? 64 : 8192) && !vt_slow();
 
 	for (i = 0; i < N_OFF && wrong < 4; i += step) {
 		size_t some[3] = { 0, offsets[i], offsets[(i * 5 + r->serial) % N_OFF] };

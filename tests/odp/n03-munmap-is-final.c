@@ -81,7 +81,7 @@ static bool changes(uint8_t *view)
 
 int main(void)
 {
-	int i, round, fd[2], rounds = vt_slow() ? 10 : 100, moved = 0, reached = 0;
+	int i, round, fd[2], rounds = vt_slow() ? 10 : 40, moved = 0, reached = 0;
 	long long slow;
 	uint8_t *view[2];
 	pthread_t t[2];

@@ -64,7 +64,7 @@ static void pass(void)
 
 int main(void)
 {
-	int i, fd[FILES], round, rounds = vt_slow() ? 200 : 3000, moved = 0, late = 0;
+	int i, fd[FILES], round, rounds = vt_slow() ? 256 : 3000, moved = 0, late = 0;
 	long long slow;
 	uint8_t *view[FILES], snap[PAGE];
 	pthread_t t[WRITERS];
@@ -89,7 +89,7 @@ int main(void)
 		memcpy(snap, view[old], PAGE);
 		late += !!memcmp(snap, view[old], PAGE);
 		/* Now and then let every writer pass; else just race on. */
-		if (round % 16 == 0) {
+		if (round % 64 == 0) {
 			pass();
 			late += !!memcmp(snap, view[old], PAGE);
 			memcpy(snap, view[old], PAGE);

@@ -109,6 +109,7 @@ struct rxe_dev {
 	atomic_t ncqs, npds;		/* against RXE_MAX_CQ, RXE_MAX_PD */
 	u32 mr_next, mw_next;		/* cursors of cyclic index allocation; rooms mr, mw */
 
+	u32 qp_next;			/* cursor of cyclic QP numbers; under xa_lock of qps */
 	struct xarray qps;		/* qpn -> struct rxe_qp */
 	struct xarray mrs;		/* key >> 8 -> struct rxe_mr; XA_FLAGS_ALLOC */
 	struct xarray mws;		/* key >> 8 -> struct rxe_window; XA_FLAGS_ALLOC */

@@ -324,12 +324,23 @@ static void answer_stored(struct rxe_qp *qp, struct rxe_wqe *wqe, u32 len,
 	progress(qp);
 }
 
+/*
+ * rxe_comp_pending() - is the result of an atomic still to be stored?
+ * Nothing is sent meanwhile: what came after it could not complete.
+ */
+bool rxe_comp_pending(struct rxe_qp *qp)
+{
+	struct rxe_wqe *wqe = rxe_slot(qp, qp->req.head);
+
+	return outstanding(qp) && is_atomic(wqe) && wqe->answered;
+}
+
 /* An answered atomic at req.head; the result waits in the WQE until stored. */
 static void store_atomic(struct rxe_qp *qp)
 {
 	struct rxe_wqe *wqe = rxe_slot(qp, qp->req.head);
 
-	if (outstanding(qp) && is_atomic(wqe) && wqe->answered &&
+	if (rxe_comp_pending(qp) && !qp->req.side.job &&
 	    store_answer(qp, wqe, &wqe->swap, 8))
 		answer_stored(qp, wqe, 8, wqe->first_psn);
 }
@@ -360,7 +371,8 @@ static void atomic_answered(struct rxe_qp *qp, u32 psn, u64 orig)
 void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 {
 	/* only what was sent and not yet acknowledged can be answered */
-	if (rxe_psn_cmp(reply->psn, qp->req.top) >= 0 || !outstanding(qp))
+	if (rxe_psn_cmp(reply->psn, qp->req.top) >= 0 ||
+	    rxe_psn_cmp(reply->psn, qp->req.una) < 0 || !outstanding(qp))
 		return;
 	switch (reply->kind) {
 	case RXE_REPLY_ACK:

@@ -75,7 +75,8 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 	case RXE_MR_ODP:
 	case RXE_MR_IMPLICIT:
 		if (unlikely(slow))
-			err = umem_hold_slow(mr->ex, mr->start + off, uflags, &m->hold);
+			err = umem_hold_slow(mr->ex, mr->start + off,
+					     uflags | UMEM_NOFAULT, &m->hold);
 		else
 			err = umem_hold(mr->ex, mr->start + off, uflags, &m->hold);
 		if (unlikely(err))

@@ -70,12 +70,14 @@ void rxe_qp_kick_all(struct rxe_dev *rxe)
 	struct rxe_qp *qp;
 	unsigned long i;
 
+	rcu_read_lock();
 	xa_for_each(&rxe->qps, i, qp) {
 		if (!rxe_ref_get(&qp->ref))
 			continue;
 		rxe_side_defer(&qp->req.side);
 		rxe_qp_put(qp);
 	}
+	rcu_read_unlock();
 }
 
 static void gauge_drained(void *arg)
@@ -215,10 +217,11 @@ static int publish(struct rxe_qp *qp)
 		rcu_assign_pointer(qp->rxe->gsi, qp);
 		return 0;
 	}
-	err = xa_alloc(&qp->rxe->qps, &qp->qpn, qp,
-		       XA_LIMIT(RXE_MIN_QPN, RXE_MIN_QPN + RXE_MAX_QP - 1),
-		       GFP_KERNEL);
-	return err;
+	/* a number is not used again soon: type 2B windows and peers know it */
+	err = xa_alloc_cyclic(&qp->rxe->qps, &qp->qpn, qp,
+			      XA_LIMIT(RXE_MIN_QPN, RXE_MIN_QPN + RXE_MAX_QP - 1),
+			      &qp->rxe->qp_next, GFP_KERNEL);
+	return err < 0 ? err : 0;
 }
 
 /**
@@ -336,6 +339,8 @@ int rxe_destroy_qp(struct ib_qp *ibqp, struct ib_udata *udata)
 
 static void reset(struct rxe_qp *qp)
 {
+	rxe_side_abandon(&qp->req.side, RXE_CTX_CALLER);
+	rxe_side_abandon(&qp->resp.side, RXE_CTX_CALLER);
 	skb_queue_purge(&qp->req.side.rxq);
 	skb_queue_purge(&qp->resp.side.rxq);
 	drop_wqes(qp);

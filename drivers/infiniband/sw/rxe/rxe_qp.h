@@ -43,6 +43,7 @@ enum { RXE_TURN_OWNED = 1, RXE_TURN_AGAIN = 2, RXE_TURN_WAITER = 4 };
 /* What the last fault of a side ended with. */
 struct rxe_fault {
 	unsigned long va;	/* page it was for */
+	const void *ex;		/* in this address space; compared only */
 	long err;		/* 0 or negative errno */
 	u32 tries;		/* faults in a row for this very page */
 };
@@ -98,7 +99,7 @@ struct rxe_wqe {
 	/* progress, of the requester's owner */
 	bool started;			/* PSNs assigned */
 	bool local_op;			/* done at this side, no PSN */
-	u8 status;			/* enum ib_wc_status of a local_op */
+	u8 status;			/* enum ib_wc_status it is to fail with */
 	u32 first_psn, last_psn;
 	u32 sent;			/* bytes handed out (READ: asked for) */
 	u32 got;			/* READ: bytes answered */
@@ -106,8 +107,8 @@ struct rxe_wqe {
 	bool answered;			/* atomic: result is in swap */
 
 	union {
-		struct rxe_sge sge[0];
-		u8 data[0];		/* inline */
+		DECLARE_FLEX_ARRAY(struct rxe_sge, sge);
+		DECLARE_FLEX_ARRAY(u8, data);	/* inline */
 	};
 };
 
@@ -323,6 +324,7 @@ void rxe_resp_local_grh(struct rxe_qp *peer, const struct rxe_path *path,
 /* ---- rxe_comp.c ---- */
 void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply);
 bool rxe_comp_packets(struct rxe_qp *qp);
+bool rxe_comp_pending(struct rxe_qp *qp);
 void rxe_comp_timeout(struct rxe_qp *qp);
 void rxe_comp_wqe(struct rxe_qp *qp, struct rxe_wqe *wqe, enum ib_wc_status status);
 void rxe_comp_fail(struct rxe_qp *qp, enum ib_wc_status status);

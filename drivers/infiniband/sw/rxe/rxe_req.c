@@ -153,6 +153,20 @@ static u8 transport(const struct rxe_qp *qp)
 	       qp->type == IB_QPT_UC ? IB_OPCODE_UC : IB_OPCODE_UD;
 }
 
+/*
+ * The WQE at next cannot go on. It fails when those before it have completed:
+ * until then its status keeps the requester from going past it.
+ */
+static enum outcome fail_next(struct rxe_qp *qp, struct rxe_wqe *wqe,
+			      enum ib_wc_status status)
+{
+	wqe->status = status;
+	if (qp->req.head != qp->req.next)
+		return WAIT;
+	rxe_comp_fail(qp, status);
+	return FAILED;
+}
+
 /* Headers of the segment of @bytes payload at wqe->sent. */
 static void make_request(struct rxe_qp *qp, const struct rxe_wqe *wqe, u32 bytes,
 			 bool last, struct rxe_pkt *pkt)
@@ -262,17 +276,13 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 				 const struct rxe_stop *stop)
 {
 	if (verdict == RXE_DROPPED) {
-		if (stop->side) {
-			rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
-			return FAILED;
-		}
+		if (stop->side == (is_read(wqe) ? RXE_STOP_DST : RXE_STOP_SRC))
+			return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
 		lost(qp, wqe);
 		return GO_ON;
 	}
 
 	wqe->sent += reply->done;
-	if (reply->kind != RXE_REPLY_NONE)
-		note_sent(qp, reply->psn);
 	if (verdict == RXE_MISS) {
 		if (reply->kind != RXE_REPLY_NONE)
 			rxe_comp_reply(qp, reply);
@@ -285,8 +295,10 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		}
 		return GO_ON;
 	}
-	if (wqe->sent == wqe->length || is_atomic(wqe))
+	if (wqe->sent == wqe->length || is_atomic(wqe)) {
+		rxe_count(qp->rxe, RXE_CNT_LOCAL_MSGS);
 		sent_all(qp, wqe);
+	}
 	rxe_comp_reply(qp, reply);
 	return READ_ONCE(qp->state) == IB_QPS_ERR ? FAILED : GO_ON;
 }
@@ -309,14 +321,13 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	bool busy;
 
 	if (rxe_wqe_open(qp, wqe, is_read(wqe) ? IB_ACCESS_LOCAL_WRITE : 0,
-			 wqe->sent, seg, &it)) {
-		rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
-		return FAILED;
-	}
+			 wqe->sent, seg, &it))
+		return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
 	it.ahead = left;
 	peer = peer_enter(qp, wqe, &busy);
 	if (peer) {
 		make_request(qp, wqe, bytes, bytes == left, &pkt);
+		note_sent(qp, rxe_psn_add(pkt.psn, npsn - 1));
 		if (rxe_qp_is_dgram(qp))
 			rxe_resp_local_grh(peer, path, bytes);
 		verdict = rxe_resp_request(peer, &pkt, npsn, &it, true,
@@ -334,7 +345,6 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		rxe_side_defer(&qp->req.side);
 		return WAIT;
 	}
-	rxe_count(qp->rxe, RXE_CNT_LOCAL_MSGS);
 	out = local_result(qp, wqe, verdict, &reply, &stop);
 	*budget -= min(*budget, bytes + 256);
 	if (out == GO_ON && ctx != RXE_CTX_SOFTIRQ)
@@ -353,17 +363,14 @@ static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	struct rxe_stop stop;
 	struct rxe_iter it;
 
-	if (rxe_wqe_open(qp, wqe, 0, wqe->sent, seg, &it)) {
-		rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
-		return FAILED;
-	}
+	if (rxe_wqe_open(qp, wqe, 0, wqe->sent, seg, &it))
+		return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
 	it.ahead = wqe->length - wqe->sent;
 	if (rxe_copy(&dst, &it, bytes, qp->req.side.slow ? RXE_COPY_SLOW : 0,
 		     &stop) < bytes) {
 		out = WAIT;
 		if (rxe_side_gave_up(&qp->req.side, &stop)) {
-			rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);
-			out = FAILED;
+			out = fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
 		} else {
 			rxe_side_park(&qp->req.side, &stop.miss);
 		}
@@ -400,6 +407,8 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	if (rc && rxe_psn_cmp(next_psn(qp, wqe), qp->req.una) >=
 		  RXE_MAX_PSN_WINDOW)
 		return WAIT;
+	if (is_read(wqe) && wqe->sent && next_psn(qp, wqe) != qp->req.una)
+		return WAIT;		/* one piece at a time */
 
 	make_request(qp, wqe, bytes, last, &pkt);
 	if (is_read(wqe))
@@ -489,11 +498,11 @@ static enum outcome send_next(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 
 	if (!wqe)
 		return WAIT;
+	if (!wqe->started && !may_start(qp, wqe))
+		return WAIT;
+	if (wqe->status || wqe->local_op)
+		return finish_here(qp, wqe);
 	if (!wqe->started) {
-		if (!may_start(qp, wqe))
-			return WAIT;
-		if (wqe->status || wqe->local_op)
-			return finish_here(qp, wqe);
 		wqe->started = true;
 		wqe->first_psn = qp->req.psn;
 		qp->req.psn = rxe_psn_add(qp->req.psn, rxe_wqe_npsn(qp, wqe));
@@ -558,7 +567,7 @@ bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 		rxe_comp_timeout(qp);
 
 	out = GO_ON;
-	while (out == GO_ON && !req->rnr_wait &&
+	while (out == GO_ON && !req->rnr_wait && !rxe_comp_pending(qp) &&
 	       READ_ONCE(qp->state) != IB_QPS_ERR) {
 		if (!*budget)
 			return true;

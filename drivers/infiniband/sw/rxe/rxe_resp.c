@@ -510,8 +510,9 @@ static enum rxe_verdict datagram(struct request *rq)
 	v = need_rwqe(rq);
 	if (v != RXE_DONE)
 		return v;
+	/* anybody may send anything: what does not fit never came */
 	if (sizeof(r->grh) + pkt->payload > r->rwqe.length)
-		return bad_recv(rq, IB_WC_LOC_LEN_ERR, 0);
+		return RXE_DROPPED;
 	if (open_rwqe(qp, 0, seg, &dst))
 		return bad_recv(rq, IB_WC_LOC_PROT_ERR, 0);
 	dst.ahead = sizeof(r->grh) + pkt->payload;

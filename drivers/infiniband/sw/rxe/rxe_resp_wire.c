@@ -207,7 +207,7 @@ static bool read_packet(struct rxe_qp *qp, u32 *budget)
 	pkt.hdr_len = rxe_opcodes[pkt.opcode].hdr_len;
 	if (rxe_tx_alloc(qp->rxe, &qp->path, &pkt, &tx)) {
 		r->reading = false;	/* lost; the peer asks again */
-		return false;
+		return true;
 	}
 	if (!read_payload(qp, &tx, psn, bytes)) {
 		rxe_tx_free(&tx);

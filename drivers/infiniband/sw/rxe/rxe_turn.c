@@ -8,7 +8,8 @@
  * by the owner's leave, which then looks again.
  *
  * A fault job writes job_result and fault.va before job_state = DONE (release)
- * and then runs the side; the owner reads job_state with acquire.
+ * and then has a worker run the side; the owner reads job_state with acquire.
+ * The callback does no more than that: whoever ends the job waits for it.
  */
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
@@ -139,7 +140,8 @@ void rxe_side_run(struct rxe_side *s, enum rxe_ctx ctx)
 	for (;;) {
 		bool more = !s->qp->dying && s->run(s->qp, ctx, &budget);
 
-		if (more && ctx == RXE_CTX_WORKER) {
+		if (more && ctx == RXE_CTX_WORKER &&
+		    !(atomic_read(&s->turn) & RXE_TURN_WAITER)) {
 			cond_resched();
 			budget = BUDGET_WORKER;
 			continue;
@@ -157,7 +159,7 @@ static void side_fault_done(void *arg, long result)
 
 	s->job_result = result;
 	smp_store_release(&s->job_state, RXE_JOB_DONE);
-	rxe_side_run(s, RXE_CTX_WORKER);
+	rxe_side_defer(s);
 }
 
 /**
@@ -172,9 +174,10 @@ void rxe_side_park(struct rxe_side *s, const struct rxe_miss *miss)
 {
 	unsigned long page = miss->va & PAGE_MASK;
 
-	if (s->fault.va != page)
+	if (s->fault.va != page || s->fault.ex != miss->ex)
 		s->fault.tries = 0;
 	s->fault.va = page;
+	s->fault.ex = miss->ex;
 	s->fault.tries++;
 	if (miss->mr)
 		atomic64_inc(&miss->mr->faults);
@@ -204,9 +207,7 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 		if (smp_load_acquire(&s->job_state) != RXE_JOB_DONE)
 			return true;
 		if (ctx == RXE_CTX_SOFTIRQ) {
-			/* ending the job waits for its callback, which is
-			 * about to find out that the side is taken
-			 */
+			/* ending the job may wait for its callback */
 			rxe_side_defer(s);
 			return true;
 		}
@@ -217,6 +218,8 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 			s->slow = true;
 		else if (s->job_result < 0)
 			s->fault.err = s->job_result;
+	} else if (!s->slow) {
+		s->fault.tries = 0;
 	}
 	if (s->slow && ctx != RXE_CTX_WORKER) {
 		rxe_side_defer(s);
@@ -234,7 +237,8 @@ bool rxe_side_gave_up(struct rxe_side *s, struct rxe_stop *stop)
 {
 	if (stop->err != -EAGAIN)
 		return true;
-	if (!s->fault.err || s->fault.va != (stop->miss.va & PAGE_MASK))
+	if (!s->fault.err || s->fault.va != (stop->miss.va & PAGE_MASK) ||
+	    s->fault.ex != stop->miss.ex)
 		return false;
 	stop->err = s->fault.err;
 	return true;

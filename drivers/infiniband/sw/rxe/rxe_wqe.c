@@ -199,14 +199,22 @@ void rxe_sq_release(struct rxe_qp *qp)
 	smp_store_release(&qp->req.head, qp->req.head + 1);
 }
 
-static int wqe_from_kernel(struct rxe_qp *qp, const struct ib_send_wr *wr,
-			   struct rxe_wqe *wqe)
+static void wqe_from_kernel(struct rxe_qp *qp, const struct ib_send_wr *wr,
+			    struct rxe_wqe *wqe)
 {
 	wqe->wr_id = (uintptr_t)wr->wr_cqe;
 	wqe->opcode = wr->opcode;
 	wqe->flags = wr->send_flags;
 	wqe->imm = wr->ex.imm_data;
 
+	if (rxe_qp_is_dgram(qp)) {
+		wqe->ud_qpn = ud_wr(wr)->remote_qpn;
+		wqe->ud_qkey = ud_wr(wr)->remote_qkey;
+		/* the AH lives until this call returns */
+		wqe->dest = to_rah(ud_wr(wr)->ah)->dest;
+		refcount_inc(&wqe->dest->ref);
+		return;
+	}
 	switch (wr->opcode) {
 	case IB_WR_ATOMIC_CMP_AND_SWP:
 	case IB_WR_ATOMIC_FETCH_AND_ADD:
@@ -229,15 +237,8 @@ static int wqe_from_kernel(struct rxe_qp *qp, const struct ib_send_wr *wr,
 	case IB_WR_LOCAL_INV:
 		break;
 	default:
-		if (rxe_qp_is_dgram(qp)) {
-			wqe->ud_qpn = ud_wr(wr)->remote_qpn;
-			wqe->ud_qkey = ud_wr(wr)->remote_qkey;
-			/* the AH lives until this call returns */
-			wqe->dest = to_rah(ud_wr(wr)->ah)->dest;
-			refcount_inc(&wqe->dest->ref);
-		}
+		break;
 	}
-	return 0;
 }
 
 static int wqe_kernel_data(struct rxe_qp *qp, const struct ib_send_wr *wr,
@@ -285,10 +286,9 @@ int rxe_sq_kpost(struct rxe_qp *qp, const struct ib_send_wr *wr)
 
 	wqe_clear(wqe);
 	err = wqe_kernel_data(qp, wr, wqe);
-	if (!err)
-		err = wqe_from_kernel(qp, wr, wqe);
 	if (err)
 		return err;
+	wqe_from_kernel(qp, wr, wqe);
 	wqe->status = wqe_check(qp, wqe);
 	wqe->local_op = is_local_op(wqe->opcode);
 	smp_store_release(&qp->req.tail, qp->req.tail + 1);
