@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -427,7 +428,10 @@ bool vt_poll(struct ibv_cq *cq, struct ibv_wc *wc, int timeout_ms)
 		/* The driver's workers need the processor that we spin on. */
 		if (++spins < 64)
 			continue;
-		sched_yield();
+		if (spins < 1000)
+			sched_yield();
+		else
+			usleep(200);
 		if (!end)
 			end = vt_now_ms() + timeout_ms;
 		else if (vt_now_ms() > end)
