@@ -11,9 +11,8 @@
  * Liveness of a segment: rxe_seg_open_*() takes a reference on the MR which
  * holds off rxe_dereg_mr(). It is kept for one bounded, non-sleeping stretch of
  * engine work and dropped before a QP parks; the key is opened again after.
- * Exception: the worker's slow road (RXE_COPY_SLOW) may sleep in a page
- * look-up; dereg waits for it only as long as a resident page takes, because
- * that road is entered only after the page was faulted in.
+ * Exception: the worker's slow road (RXE_COPY_SLOW) may sleep in looking up a
+ * page that is resident; it does not fault, so dereg waits for no one's fault.
  */
 #ifndef RXE_MEM_H
 #define RXE_MEM_H
