@@ -27,7 +27,7 @@
 /* VT_CFG() and VT_OP() give defaults that their arguments override. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
-#define VT_WAIT_MS	40000
+#define VT_WAIT_MS	20000
 #define VT_TIMEOUT	0x7fff	/* returned instead of a completion status */
 #define VT_RCV_ALL	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | \
 			 IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC)
