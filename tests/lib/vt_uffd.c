@@ -25,6 +25,9 @@ int vt_uffd(void *p, size_t len)
 
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
 		bail("userfaultfd: %m");
+	/* A neighbour's huge page may have brought some of it in already. */
+	if (madvise(p, len, MADV_DONTNEED))
+		bail("madvise: %m");
 	return fd;
 }
 
