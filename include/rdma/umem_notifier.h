@@ -80,6 +80,7 @@ u64 umem_range_resident(struct umem_export *ex, unsigned long va, size_t len);
 
 int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
 	      struct umem_hold *h);
+bool umem_hold_next(struct umem_hold *h);
 int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
 		   struct umem_hold *h);
 void umem_drop_slow(struct umem_hold *h);

@@ -56,8 +56,7 @@ struct uverbs_attr_bundle;
 #define RXE_PARAM_H
 enum { RXE_MIN_MW_INDEX = 1 << 23 };
 
-static int entries_held, pins_held, broken_rules;
-static atomic64_t entry;
+static int entries_held, pins_held, broken_rules, pages_in_a_row;
 #define preempt_enable()	(entries_held--)
 #include <rdma/umem_notifier.h>
 
@@ -88,26 +87,60 @@ static u8 *user_byte(struct umem_export *ex, unsigned long va)
 	return ex->mem + ex->phys[page] * PAGE_SIZE + va % PAGE_SIZE;
 }
 
+/* Entries are held one inside the other. */
+static struct open_hold {
+	atomic64_t entry;
+	struct umem_export *ex;
+	unsigned long va;
+} open_hold[2];
+
 static void held(struct umem_export *ex, unsigned long va, struct umem_hold *h)
 {
 	h->kaddr = user_byte(ex, va);
 	h->len = PAGE_SIZE - va % PAGE_SIZE;
 }
 
-int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
-	      struct umem_hold *h)
+static bool may_hold(struct umem_export *ex, unsigned long va, unsigned int flags)
 {
 	u8 *state = &ex->state[(va - USER) >> PAGE_SHIFT];
 
 	if (!(rand() % 16))
 		*state = 0;
-	if (ex->cold || *state < (flags & UMEM_WRITE ? 2 : 1))
+	return !ex->cold && *state >= (flags & UMEM_WRITE ? 2 : 1);
+}
+
+int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
+	      struct umem_hold *h)
+{
+	struct open_hold *o = &open_hold[entries_held & 1];
+
+	if (!may_hold(ex, va, flags))
 		return -EAGAIN;
+	if (!entries_held)
+		pages_in_a_row = 0;
 	if (++entries_held > 2)
 		broken_rules++;
+	o->ex = ex;
+	o->va = va;
 	held(ex, va, h);
-	h->entry = &entry;
+	h->entry = &o->entry;
+	h->flags = flags & UMEM_WRITE;
 	return 0;
+}
+
+bool umem_hold_next(struct umem_hold *h)
+{
+	struct open_hold *o = (struct open_hold *)h->entry;
+	unsigned long va = (o->va | (PAGE_SIZE - 1)) + 1;
+
+	/* As at the end of a leaf. */
+	if (!(rand() % 8) || va >= USER + PAGES * PAGE_SIZE || !may_hold(o->ex, va, h->flags))
+		return false;
+	if (++pages_in_a_row > 2 * 8)
+		broken_rules++;
+	o->va = va;
+	held(o->ex, va, h);
+	return true;
 }
 
 int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,

@@ -385,6 +385,35 @@ int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
 EXPORT_SYMBOL_GPL(umem_hold);
 
 /**
+ * umem_hold_next() - go on from a held page to the one after it
+ * @h: hold of umem_hold(), the access to its page complete
+ *
+ * Saves finding the entry again. The next page is held before this one is
+ * dropped, without waiting; preemption stays disabled, so that the caller has to
+ * bound how many pages it goes on for.
+ *
+ * Context: that of the hold.
+ * Return: true, and @h is the first byte of the next page; or false, and @h is
+ * as it was: the page is not translated, or its entry not near.
+ */
+bool umem_hold_next(struct umem_hold *h)
+{
+	atomic64_t *e = h->entry + 1;
+	unsigned long pfn;
+
+	/* A leaf is a page. */
+	if (!((unsigned long)e & ~PAGE_MASK) ||
+	    !umem_entry_hold(e, h->flags & UMEM_WRITE, &pfn))
+		return false;
+	umem_entry_drop(h->entry);
+	h->kaddr = page_address(pfn_to_page(pfn));
+	h->len = PAGE_SIZE;
+	h->entry = e;
+	return true;
+}
+EXPORT_SYMBOL_GPL(umem_hold_next);
+
+/**
  * umem_export_stats() - read the counters of an export
  * @ex: export, or NULL for the sum over all there are and have been
  * @st: filled

@@ -10,16 +10,21 @@
  * Rules of holding (umem_notifier.h): between rxe_map() and rxe_unmap() of
  * on-demand memory preemption is off and nothing sleeps, which includes
  * umem_hold_slow(). A pair is therefore held slow sides first, and if the other
- * side then misses, all is dropped and that side becomes a slow one too.
+ * side then misses, all is dropped and that side becomes a slow one too. A copy goes
+ * on from one held page to the next for RXE_COPY_STRETCH pages, then lets go.
  */
 #include <linux/libnvdimm.h>
 #include <linux/uaccess.h>
 
 #include "rxe_mem.h"
 
+/* Pages a copy may touch before it lets others preempt it. */
+#define RXE_COPY_STRETCH	8
+
 struct rxe_map {
 	void *p;
 	u32 len;		/* bytes from p on in one piece, within the segment */
+	u32 room;		/* bytes from p on within the segment */
 	bool held;		/* hold is open */
 	bool user;		/* user's memory: reading may meet a machine check */
 	struct umem_hold hold;
@@ -65,6 +70,7 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 	mr = seg->mr;
 	room = seg->length - it->off;
 	m->len = room;
+	m->room = room;
 	if (!mr) {
 		m->p = seg->kbuf + it->off;
 		return 0;
@@ -112,6 +118,21 @@ static __always_inline void rxe_unmap(struct rxe_map *m)
 {
 	if (m->held)
 		umem_drop(&m->hold);
+}
+
+/* Past @n bytes that are done with; false if rxe_map() has to find what comes. */
+static __always_inline bool rxe_map_step(struct rxe_map *m, u32 n)
+{
+	m->p += n;
+	m->len -= n;
+	m->room -= n;
+	if (likely(m->len))
+		return true;
+	if (!m->held || !m->room || !umem_hold_next(&m->hold))
+		return false;
+	m->p = m->hold.kaddr;
+	m->len = min_t(size_t, m->room, m->hold.len);
+	return true;
 }
 
 static __always_inline void rxe_iter_step(struct rxe_iter *it, u32 n)
@@ -253,7 +274,7 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 	/* Zeroing these for each page would cost more than a small copy. */
 	struct rxe_map d compat_uninitialized, s compat_uninitialized;
 	unsigned long unread;
-	u32 done = 0, n;
+	u32 done = 0, n, pages;
 
 	rxe_stop_clear(stop);
 	while (done < len) {
@@ -279,8 +300,17 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			break;
 		}
 
-		n = min3(len - done, s.len, d.len);
-		unread = rxe_move(d.p, s.p, n, s.user);
+		pages = 0;
+		do {
+			n = min3(len - done, s.len, d.len);
+			unread = rxe_move(d.p, s.p, n, s.user);
+			if (unlikely(unread))
+				break;
+			rxe_iter_step(src, n);
+			rxe_iter_step(dst, n);
+			done += n;
+		} while (done < len && likely(!slow) && ++pages < RXE_COPY_STRETCH &&
+			 rxe_map_step(&s, n) && rxe_map_step(&d, n));
 		/* A pin may sleep when it is dropped: after a held entry. */
 		if (unlikely(slow == SLOW_DST)) {
 			rxe_unmap(&s);
@@ -293,9 +323,6 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			rxe_stopped(src, len - done, UMEM_READ, -EHWPOISON, stop);
 			break;
 		}
-		rxe_iter_step(src, n);
-		rxe_iter_step(dst, n);
-		done += n;
 	}
 	return done;
 }
