@@ -31,7 +31,7 @@ cost()
 	local test size value got=
 	while IFS=$'\t' read -r test size value; do
 		case $test in
-		register | cold | munmap | memcpy) say "$test" "$size" "$value"; got=1 ;;
+		register | cold | munmap | memcpy | odp_pinned | pinned_memcpy) say "$test" "$size" "$value"; got=1 ;;
 		*) echo "# $test" ;;
 		esac
 	done < <(timeout 200 "$here/cost" "$@" 2>&1)
@@ -76,6 +76,7 @@ for round in $(seq "$rounds"); do
 		kind=odp
 		if has_odp; then
 			measure
+			[ $driver != ours ] || cost paired
 		elif [ $driver = ours ]; then
 			lost "our driver has no on-demand memory"
 		fi
