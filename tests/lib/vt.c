@@ -479,3 +479,32 @@ int vt_read(struct vt_qp *q, struct ibv_mr *l, void *p, size_t n, struct ibv_mr 
 	return vt_do(q, VT_OP(.op = IBV_WR_RDMA_READ, .local = p, .len = n, .lkey = l->lkey,
 			      .remote = (uintptr_t)from, .rkey = r->rkey));
 }
+
+int vt_each_road(void (*test)(struct vt_dev *dev, bool wire))
+{
+	struct vt_dev dev;
+
+	vt_open(&dev);
+	test(&dev, false);
+	if (!vt_stock())
+		test(&dev, true);
+	vt_close(&dev);
+	return done();
+}
+
+int vt_each_kind(const struct vt_cfg *cfg, void (*test)(struct vt_dev *dev, struct vt_pair *p,
+							enum vt_kind kind))
+{
+	struct vt_dev dev;
+	struct vt_pair p;
+	int kind;
+
+	vt_open(&dev);
+	vt_pair_open(&dev, &p, cfg);
+	for (kind = VT_PINNED; kind <= VT_ODP; kind++)
+		if (vt_can(&dev, kind))
+			test(&dev, &p, kind);
+	vt_pair_close(&p);
+	vt_close(&dev);
+	return done();
+}

@@ -149,6 +149,12 @@ struct ibv_mr *vt_try_reg(struct vt_dev *dev, enum vt_kind kind, void *addr, siz
 			  unsigned int access);
 void vt_dereg(struct ibv_mr *mr);
 
+/* Whole programs: one test on the local road and (ours only) the wire road ... */
+int vt_each_road(void (*test)(struct vt_dev *dev, bool wire));
+/* ... or on one pair over pinned and over on-demand memory; both return done(). */
+int vt_each_kind(const struct vt_cfg *cfg, void (*test)(struct vt_dev *dev, struct vt_pair *p,
+							enum vt_kind kind));
+
 /* Work. vt_post() and vt_recv() return what the verb returns. */
 int vt_post(struct vt_qp *q, const struct vt_op *op);
 int vt_recv(struct vt_qp *q, uint64_t id, struct ibv_mr *mr, void *addr, size_t len);

@@ -43,12 +43,5 @@ static void one_road(struct vt_dev *dev, bool wire)
 
 int main(void)
 {
-	struct vt_dev dev;
-
-	vt_open(&dev);
-	one_road(&dev, false);
-	if (!vt_stock())
-		one_road(&dev, true);
-	vt_close(&dev);
-	return done();
+	return vt_each_road(one_road);
 }

@@ -86,16 +86,5 @@ static void one_kind(struct vt_dev *dev, struct vt_pair *p, enum vt_kind kind)
 
 int main(void)
 {
-	struct vt_dev dev;
-	struct vt_pair p;
-	int kind;
-
-	vt_open(&dev);
-	vt_pair_open(&dev, &p, VT_CFG(.sge = N));
-	for (kind = VT_PINNED; kind <= VT_ODP; kind++)
-		if (vt_can(&dev, kind))
-			one_kind(&dev, &p, kind);
-	vt_pair_close(&p);
-	vt_close(&dev);
-	return done();
+	return vt_each_kind(VT_CFG(.sge = N), one_kind);
 }
