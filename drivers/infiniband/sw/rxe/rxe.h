@@ -79,7 +79,7 @@ enum rxe_counter {
 	RXE_CNT_RCV_RNR,
 	RXE_CNT_SND_RNR,
 	RXE_CNT_RCV_SEQ_ERR,
-	RXE_CNT_SENDER_SCHED,
+	RXE_CNT_ACK_DEFERRED,	/* answers that had to wait for their requester */
 	RXE_CNT_RETRY_EXCEEDED,
 	RXE_CNT_RNR_RETRY_EXCEEDED,
 	RXE_CNT_COMP_RETRY,

@@ -118,7 +118,7 @@ void rxe_comp_wqe(struct rxe_qp *qp, struct rxe_wqe *wqe,
 }
 
 /**
- * rxe_comp_flush() - flush the send queue of a QP in error
+ * rxe_comp_flush() - flush the send queue of a QP in ERR or SQE
  * @qp: requester's turn owned
  *
  * Returns true when a ring that keeps growing should be looked at again.
@@ -142,22 +142,17 @@ bool rxe_comp_flush(struct rxe_qp *qp)
 }
 
 /**
- * rxe_comp_fail() - the oldest WQE failed, and the QP with it
+ * rxe_comp_fail() - the oldest WQE failed, and the send queue with it
  * @qp: requester's turn owned
  * @status: for that WQE; what is behind it is flushed
+ *
+ * See rxe_qp_send_error() for what becomes of the QP.
  */
 void rxe_comp_fail(struct rxe_qp *qp, enum ib_wc_status status)
 {
 	if (qp->req.head != qp->req.next || rxe_sq_next(qp))
 		rxe_comp_wqe(qp, rxe_slot(qp, qp->req.head), status);
-	rxe_qp_error(qp, 0);
-}
-
-/* Anything of the wire kind on its way? */
-static bool outstanding(struct rxe_qp *qp)
-{
-	return qp->req.head != qp->req.tail &&
-	       rxe_slot(qp, qp->req.head)->started;
+	rxe_qp_send_error(qp);
 }
 
 static void progress(struct rxe_qp *qp)
@@ -167,7 +162,7 @@ static void progress(struct rxe_qp *qp)
 	qp->req.seq_rewound = false;
 	if (!timer_pending(&qp->req.timer))
 		return;
-	if (outstanding(qp))
+	if (rxe_sq_outstanding(qp))
 		rxe_req_arm(qp);
 	else
 		compat_timer_delete(&qp->req.timer);
@@ -187,7 +182,7 @@ static bool acked_through(struct rxe_qp *qp, u32 psn)
 {
 	bool whole = true, any = false;
 
-	while (outstanding(qp) && rxe_psn_cmp(psn, qp->req.una) >= 0) {
+	while (rxe_sq_outstanding(qp) && rxe_psn_cmp(psn, qp->req.una) >= 0) {
 		struct rxe_wqe *wqe = rxe_slot(qp, qp->req.head);
 
 		if (wants_data(wqe) && wqe->got < answer_len(wqe)) {
@@ -271,7 +266,7 @@ static void acknowledged(struct rxe_qp *qp, u8 syndrome, u32 psn)
 		go_back(qp);
 		return;
 	}
-	if (ack || !outstanding(qp))
+	if (ack || !rxe_sq_outstanding(qp))
 		return;
 	if ((syndrome & RXE_AETH_TYPE) == RXE_AETH_RNR) {
 		receiver_not_ready(qp, syndrome & RXE_AETH_VALUE);
@@ -332,7 +327,7 @@ bool rxe_comp_pending(struct rxe_qp *qp)
 {
 	struct rxe_wqe *wqe = rxe_slot(qp, qp->req.head);
 
-	return outstanding(qp) && is_atomic(wqe) && wqe->answered;
+	return rxe_sq_outstanding(qp) && is_atomic(wqe) && wqe->answered;
 }
 
 /* An answered atomic at req.head; the result waits in the WQE until stored. */
@@ -354,7 +349,7 @@ static void atomic_answered(struct rxe_qp *qp, u32 psn, u64 orig)
 		return;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
-	if (!outstanding(qp) || !is_atomic(wqe) || wqe->first_psn != psn)
+	if (!rxe_sq_outstanding(qp) || !is_atomic(wqe) || wqe->first_psn != psn)
 		return;
 	if (!wqe->answered) {
 		wqe->answered = true;
@@ -372,7 +367,7 @@ void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 {
 	/* only what was sent and not yet acknowledged can be answered */
 	if (rxe_psn_cmp(reply->psn, qp->req.top) >= 0 ||
-	    rxe_psn_cmp(reply->psn, qp->req.una) < 0 || !outstanding(qp))
+	    rxe_psn_cmp(reply->psn, qp->req.una) < 0 || !rxe_sq_outstanding(qp))
 		return;
 	switch (reply->kind) {
 	case RXE_REPLY_ACK:
@@ -404,7 +399,7 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 		return true;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
-	if (!outstanding(qp) || wqe->opcode != IB_WR_RDMA_READ)
+	if (!rxe_sq_outstanding(qp) || wqe->opcode != IB_WR_RDMA_READ)
 		return true;
 	if (pkt->psn != answer_psn(qp, wqe)) {
 		if (rxe_psn_cmp(pkt->psn, answer_psn(qp, wqe)) > 0)
@@ -470,10 +465,10 @@ bool rxe_comp_packets(struct rxe_qp *qp)
 /* rxe_comp_timeout() - no acknowledgement in time; requester's turn owned */
 void rxe_comp_timeout(struct rxe_qp *qp)
 {
-	if (!outstanding(qp) || qp->req.rnr_wait || qp->type != IB_QPT_RC)
+	if (!rxe_sq_outstanding(qp) || qp->req.rnr_wait || qp->type != IB_QPT_RC)
 		return;
 	qp->req.seq_rewound = false;
 	go_back(qp);
-	if (outstanding(qp))
+	if (rxe_sq_outstanding(qp))
 		rxe_req_arm(qp);
 }

@@ -38,14 +38,6 @@ struct rxe_path {
  */
 int rxe_path_init(struct rxe_dev *rxe, const struct rdma_ah_attr *attr,
 		  u32 seed, struct rxe_path *path);
-/*
- * The same from the address vector that a user library built itself: the
- * source is whatever the GID table holds at its sgid_index, the destination its
- * dgid; nothing else of it is believed but tclass, hop limit and flow label.
- * For one message: routes are not cached.
- */
-int rxe_path_from_av(struct rxe_dev *rxe, const struct rxe_av *av, u32 seed,
-		     struct rxe_path *path);
 /* Process or softirq context; a path that was zeroed but never made is fine. */
 void rxe_path_fini(struct rxe_path *path);
 /* Route with a reference, or ERR_PTR(-ENETUNREACH, ...). Process or softirq context. */

@@ -111,25 +111,6 @@ int rxe_path_init(struct rxe_dev *rxe, const struct rdma_ah_attr *attr,
 	return err;
 }
 
-int rxe_path_from_av(struct rxe_dev *rxe, const struct rxe_av *av, u32 seed,
-		     struct rxe_path *path)
-{
-	const struct ib_gid_attr *sgid;
-	int err;
-
-	memset(path, 0, sizeof(*path));
-	sgid = rdma_get_gid_attr(&rxe->ib_dev, 1, av->grh.sgid_index);
-	if (IS_ERR(sgid))
-		return -EINVAL;
-
-	path->hop_limit = av->grh.hop_limit ?: DEFAULT_HOP_LIMIT;
-	path->tclass = av->grh.traffic_class;
-	err = path_make(rxe, sgid, &av->grh.dgid, av->grh.flow_label, seed,
-			path);
-	rdma_put_gid_attr(sgid);
-	return err;
-}
-
 void rxe_path_fini(struct rxe_path *path)
 {
 	dst_cache_destroy(&path->dst);

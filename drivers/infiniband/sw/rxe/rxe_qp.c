@@ -64,6 +64,31 @@ void rxe_qp_error(struct rxe_qp *qp, enum ib_event_type event)
 	rxe_side_defer(&qp->resp.side);
 }
 
+/**
+ * rxe_qp_send_error() - a work request of the send queue failed
+ * @qp: QP; the caller owns the requester's turn
+ *
+ * Any context. A connection is lost with it: RC goes to ERR. UC and UD go to
+ * SQE, where the send queue is flushed while the receive queue works on, until
+ * the consumer brings them back to RTS (IBTA 10.3.1.7).
+ */
+void rxe_qp_send_error(struct rxe_qp *qp)
+{
+	bool first;
+
+	if (qp->type == IB_QPT_RC) {
+		rxe_qp_error(qp, 0);
+		return;
+	}
+	spin_lock_bh(&qp->state_lock);
+	first = qp->state == IB_QPS_RTS || qp->state == IB_QPS_SQD;
+	if (first)
+		WRITE_ONCE(qp->state, IB_QPS_SQE);
+	spin_unlock_bh(&qp->state_lock);
+	if (first)
+		rxe_side_defer(&qp->req.side);
+}
+
 /* rxe_qp_kick_all() - something about the device changed that sends may wait for */
 void rxe_qp_kick_all(struct rxe_dev *rxe)
 {
@@ -350,63 +375,85 @@ static void reset(struct rxe_qp *qp)
 		rxe_queue_consume(qp->rq, rxe_queue_pending(qp->rq));
 	rxe_req_reset(qp);
 	rxe_resp_reset(qp);
-}
-
-static int take_rd_atomic(struct rxe_qp *qp, struct ib_qp_attr *attr)
-{
-	struct rxe_res *res;
-
-	if (attr->max_dest_rd_atomic > RXE_MAX_RD_ATOMIC)
-		return -EINVAL;
-	res = kcalloc(max_t(u32, attr->max_dest_rd_atomic, 1), sizeof(*res),
-		      GFP_KERNEL_ACCOUNT);
-	if (!res)
-		return -ENOMEM;
-	kfree(qp->resp.res);
-	qp->resp.res = res;
-	qp->resp.res_n = attr->max_dest_rd_atomic;
-	qp->resp.res_next = 0;
-	qp->attr.max_dest_rd_atomic = attr->max_dest_rd_atomic;
-	return 0;
-}
-
-static int take_path(struct rxe_qp *qp, const struct rdma_ah_attr *ah)
-{
-	struct rxe_path path = {};
-	int err;
-
-	err = rxe_path_init(qp->rxe, ah, qp->qpn, &path);
-	if (err)
-		return err;
 	if (qp->path.ready)
 		rxe_path_fini(&qp->path);
-	qp->path = path;
-	qp->attr.ah_attr = *ah;
-	qp->attr.ah_attr.grh.sgid_attr = NULL;
-	return 0;
+	memset(&qp->attr, 0, sizeof(qp->attr));
 }
 
-/* Everything that can fail, before anything is changed for good. */
-static int take_fallible(struct rxe_qp *qp, struct ib_qp_attr *attr, int mask)
-{
-	int err = 0;
+/* What a change needs that may not be had. */
+struct change {
+	struct rxe_path path;		/* .ready if there is a new one */
+	struct rxe_res *res;		/* replay store, or NULL */
+};
 
+static bool attrs_valid(struct rxe_qp *qp, const struct ib_qp_attr *attr,
+			int mask)
+{
+	if (mask & IB_QP_PKEY_INDEX && attr->pkey_index)
+		return false;
+	if (mask & IB_QP_PORT && attr->port_num != 1)
+		return false;
+	if (mask & IB_QP_PATH_MTU && (attr->path_mtu < IB_MTU_256 ||
+				      attr->path_mtu > qp->rxe->mtu))
+		return false;
 	if (mask & IB_QP_MAX_QP_RD_ATOMIC &&
 	    attr->max_rd_atomic > RXE_MAX_RD_ATOMIC)
-		return -EINVAL;
-	if (mask & IB_QP_PATH_MTU && attr->path_mtu > qp->rxe->mtu)
-		return -EINVAL;
-	if (mask & IB_QP_PORT && attr->port_num != 1)
-		return -EINVAL;
+		return false;
+	if (mask & IB_QP_MAX_DEST_RD_ATOMIC &&
+	    attr->max_dest_rd_atomic > RXE_MAX_RD_ATOMIC)
+		return false;
+	if (mask & IB_QP_MIN_RNR_TIMER && attr->min_rnr_timer > 31)
+		return false;
 	if (mask & IB_QP_TIMEOUT && attr->timeout > 31)
+		return false;
+	if (mask & IB_QP_RETRY_CNT && attr->retry_cnt > 7)
+		return false;
+	return !(mask & IB_QP_RNR_RETRY && attr->rnr_retry > 7);
+}
+
+/* Everything that can fail; changes nothing of the QP. */
+static int prepare(struct rxe_qp *qp, const struct ib_qp_attr *attr, int mask,
+		   struct change *c)
+{
+	int err;
+
+	if (!attrs_valid(qp, attr, mask))
 		return -EINVAL;
 	if (mask & IB_QP_ALT_PATH)
 		return -EOPNOTSUPP;
-	if (mask & IB_QP_AV)
-		err = take_path(qp, &attr->ah_attr);
-	if (!err && mask & IB_QP_MAX_DEST_RD_ATOMIC)
-		err = take_rd_atomic(qp, attr);
-	return err;
+	if (mask & IB_QP_MAX_DEST_RD_ATOMIC) {
+		c->res = kcalloc(max_t(u32, attr->max_dest_rd_atomic, 1),
+				 sizeof(*c->res), GFP_KERNEL_ACCOUNT);
+		if (!c->res)
+			return -ENOMEM;
+	}
+	if (mask & IB_QP_AV) {
+		err = rxe_path_init(qp->rxe, &attr->ah_attr, qp->qpn, &c->path);
+		if (err) {
+			kfree(c->res);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void take_change(struct rxe_qp *qp, const struct ib_qp_attr *attr,
+			const struct change *c)
+{
+	if (c->res) {
+		kfree(qp->resp.res);
+		qp->resp.res = c->res;
+		qp->resp.res_n = attr->max_dest_rd_atomic;
+		qp->resp.res_next = 0;
+		qp->attr.max_dest_rd_atomic = attr->max_dest_rd_atomic;
+	}
+	if (c->path.ready) {
+		if (qp->path.ready)
+			rxe_path_fini(&qp->path);
+		qp->path = c->path;
+		qp->attr.ah_attr = attr->ah_attr;
+		qp->attr.ah_attr.grh.sgid_attr = NULL;
+	}
 }
 
 static void take_attrs(struct rxe_qp *qp, const struct ib_qp_attr *attr,
@@ -431,15 +478,15 @@ static void take_attrs(struct rxe_qp *qp, const struct ib_qp_attr *attr,
 	if (mask & IB_QP_MAX_QP_RD_ATOMIC)
 		a->max_rd_atomic = attr->max_rd_atomic;
 	if (mask & IB_QP_MIN_RNR_TIMER)
-		a->min_rnr_timer = attr->min_rnr_timer & RXE_AETH_VALUE;
+		a->min_rnr_timer = attr->min_rnr_timer;
 	if (mask & IB_QP_TIMEOUT)
 		a->timeout = attr->timeout;
 	if (mask & IB_QP_RETRY_CNT) {
-		a->retry_cnt = attr->retry_cnt & 7;
+		a->retry_cnt = attr->retry_cnt;
 		qp->req.retry = a->retry_cnt;
 	}
 	if (mask & IB_QP_RNR_RETRY) {
-		a->rnr_retry = attr->rnr_retry & 7;
+		a->rnr_retry = attr->rnr_retry;
 		qp->req.rnr_retry = a->rnr_retry;
 	}
 	if (mask & IB_QP_RQ_PSN) {
@@ -461,6 +508,11 @@ static void set_state(struct rxe_qp *qp, const struct ib_qp_attr *attr, int mask
 {
 	if (next == IB_QPS_RESET)
 		reset(qp);
+	/* what was behind the failure must not be sent after all */
+	if (qp->state == IB_QPS_SQE && next == IB_QPS_RTS) {
+		rxe_side_abandon(&qp->req.side, RXE_CTX_CALLER);
+		rxe_comp_flush(qp);
+	}
 	qp->req.draining = next == IB_QPS_SQD && qp->state != IB_QPS_SQD &&
 			   mask & IB_QP_EN_SQD_ASYNC_NOTIFY &&
 			   attr->en_sqd_async_notify;
@@ -469,12 +521,26 @@ static void set_state(struct rxe_qp *qp, const struct ib_qp_attr *attr, int mask
 	spin_unlock_bh(&qp->state_lock);
 }
 
+/*
+ * May the QP be changed in the state it is in? A send queue that is still
+ * draining has not arrived in SQD; it can only be given up.
+ */
+static bool may_change(struct rxe_qp *qp, enum ib_qp_state cur,
+		       enum ib_qp_state next, int mask)
+{
+	if (!ib_modify_qp_is_ok(cur, next, qp->type, mask))
+		return false;
+	return cur != IB_QPS_SQD || next == IB_QPS_RESET ||
+	       next == IB_QPS_ERR || !rxe_sq_outstanding(qp);
+}
+
 /* rxe_modify_qp() - .modify_qp; IBTA 11.2.5.2. Nothing changes on error. */
 int rxe_modify_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask,
 		  struct ib_udata *udata)
 {
 	struct rxe_qp *qp = to_rqp(ibqp);
 	enum ib_qp_state cur, next;
+	struct change c = {};
 	int err = -EINVAL;
 
 	if (mask & ~IB_QP_ATTR_STANDARD_BITS)
@@ -486,11 +552,12 @@ int rxe_modify_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask,
 	next = mask & IB_QP_STATE ? attr->qp_state : cur;
 	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != cur)
 		goto out;
-	if (!ib_modify_qp_is_ok(cur, next, qp->type, mask))
+	if (!may_change(qp, cur, next, mask))
 		goto out;
-	err = take_fallible(qp, attr, mask);
+	err = prepare(qp, attr, mask, &c);
 	if (err)
 		goto out;
+	take_change(qp, attr, &c);
 	take_attrs(qp, attr, mask);
 	if (mask & IB_QP_STATE)
 		set_state(qp, attr, mask, next);
@@ -518,8 +585,7 @@ int rxe_query_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask,
 	attr->cur_qp_state = qp->state;
 	attr->sq_psn = qp->req.psn;
 	attr->rq_psn = qp->resp.psn;
-	attr->sq_draining = qp->state == IB_QPS_SQD &&
-			    qp->req.head != qp->req.next;
+	attr->sq_draining = qp->state == IB_QPS_SQD && rxe_sq_outstanding(qp);
 	rxe_turn_unlock(&qp->resp.side);
 	rxe_turn_unlock(&qp->req.side);
 
@@ -546,7 +612,9 @@ int rxe_query_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask,
  * @bad: first request that was not queued
  *
  * A user's doorbell runs the requester in the system call (D3). Kernel
- * consumers may call with interrupts off, so theirs runs in a worker.
+ * consumers may call with interrupts off, so theirs runs in a worker. Returns
+ * -EINVAL in a state in which nothing may be posted (a user's requests are then
+ * taken out of the ring), -ENOMEM when a kernel consumer's queue is full.
  */
 int rxe_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 		  const struct ib_send_wr **bad)
@@ -558,7 +626,7 @@ int rxe_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 
 	if (qp->user) {
 		rxe_side_run(&qp->req.side, RXE_CTX_CALLER);
-		return 0;
+		return state < IB_QPS_RTS ? -EINVAL : 0;
 	}
 	if (state < IB_QPS_RTS) {
 		*bad = wr;

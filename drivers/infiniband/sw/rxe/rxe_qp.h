@@ -171,6 +171,7 @@ struct rxe_resp {
 	unsigned long rnr_due;		/* bit 0, set by the timer */
 	bool rnr_told;
 	bool last_wqe_told;
+	unsigned long late_wait;	/* ERR: jiffies to the next look at the ring */
 };
 
 struct rxe_qp {
@@ -243,6 +244,13 @@ static inline bool rxe_qp_is_dgram(const struct rxe_qp *qp)
 	return qp->type == IB_QPT_UD || qp->type == IB_QPT_GSI;
 }
 
+/* Has work begun that is not complete? Requester's turn owned. */
+static inline bool rxe_sq_outstanding(struct rxe_qp *qp)
+{
+	return qp->req.head != qp->req.tail &&
+	       rxe_slot(qp, qp->req.head)->started;
+}
+
 /* ---- rxe_turn.c ---- */
 void rxe_side_init(struct rxe_side *s, struct rxe_qp *qp,
 		   bool (*run)(struct rxe_qp *, enum rxe_ctx, u32 *));
@@ -260,6 +268,7 @@ void rxe_side_stop(struct rxe_side *s);
 
 /* ---- rxe_qp.c ---- */
 void rxe_qp_error(struct rxe_qp *qp, enum ib_event_type event);
+void rxe_qp_send_error(struct rxe_qp *qp);
 void rxe_qp_event(struct rxe_qp *qp, enum ib_event_type event);
 
 /* ---- rxe_wqe.c: rings to snapshots ---- */

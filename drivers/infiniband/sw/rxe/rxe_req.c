@@ -517,10 +517,18 @@ static enum outcome send_next(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 	return send_wire(qp, wqe, path, budget);
 }
 
+/* Did nothing change the state meanwhile? */
+static bool may_go_on(const struct rxe_qp *qp)
+{
+	enum ib_qp_state state = READ_ONCE(qp->state);
+
+	return state == IB_QPS_RTS || state == IB_QPS_SQD;
+}
+
 static void drained(struct rxe_qp *qp)
 {
 	if (qp->state == IB_QPS_SQD && qp->req.draining &&
-	    qp->req.head == qp->req.next) {
+	    !rxe_sq_outstanding(qp)) {
 		qp->req.draining = false;
 		rxe_qp_event(qp, IB_EVENT_SQ_DRAINED);
 	}
@@ -550,6 +558,9 @@ bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 			return false;
 		return rxe_comp_flush(qp);
 	default:
+		/* what was posted too early has been refused */
+		if (qp->user)
+			rxe_queue_consume(qp->sq, rxe_queue_pending(qp->sq));
 		skb_queue_purge(&req->side.rxq);
 		return false;
 	}
@@ -568,7 +579,7 @@ bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 
 	out = GO_ON;
 	while (out == GO_ON && !req->rnr_wait && !rxe_comp_pending(qp) &&
-	       READ_ONCE(qp->state) != IB_QPS_ERR) {
+	       may_go_on(qp)) {
 		if (!*budget)
 			return true;
 		out = send_next(qp, ctx, budget);

@@ -254,7 +254,24 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 	return verdict != RXE_MISS;
 }
 
-/* Receive WQEs of a QP in error. An SRQ's belong to the SRQ. */
+/*
+ * A user posts receives without telling us: look for late ones from time to
+ * time, the less often the longer there was none.
+ */
+static void watch_receives(struct rxe_qp *qp, bool found)
+{
+	struct rxe_resp *r = &qp->resp;
+
+	if (!qp->user || qp->srq)
+		return;
+	r->late_wait = found ? 1 : clamp(2 * r->late_wait, 1UL, HZ / 2UL);
+	mod_timer(&r->rnr_timer, jiffies + r->late_wait);
+}
+
+/*
+ * Receive WQEs of a QP in error. An SRQ's belong to the SRQ. Returns true when
+ * a ring that keeps growing should be looked at again.
+ */
 static bool flush_receives(struct rxe_qp *qp)
 {
 	struct ib_wc wc = {
@@ -281,7 +298,10 @@ static bool flush_receives(struct rxe_qp *qp)
 		r->last_wqe_told = true;
 		rxe_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
 	}
-	return n > qp->max_recv_wr;
+	if (n > qp->max_recv_wr)
+		return true;
+	watch_receives(qp, n);
+	return false;
 }
 
 /**
@@ -354,6 +374,7 @@ void rxe_resp_reset(struct rxe_qp *qp)
 	r->ack_due = false;
 	r->rnr_told = false;
 	r->last_wqe_told = false;
+	r->late_wait = 0;
 	for (i = 0; i < r->res_n; i++)
 		r->res[i].valid = false;
 }
@@ -378,14 +399,17 @@ void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
 		[IB_QPT_UC] = IB_OPCODE_UC, [IB_QPT_UD] = IB_OPCODE_UD,
 	};
 	u8 opcode = skb->data[0];
-	struct rxe_side *side = rxe_opcodes[opcode].flags & RXE_OP_RSP ?
-				&qp->req.side : &qp->resp.side;
+	bool rsp = rxe_opcodes[opcode].flags & RXE_OP_RSP;
+	struct rxe_side *side = rsp ? &qp->req.side : &qp->resp.side;
 
 	if ((opcode & 0xe0) != transports[qp->type] ||
 	    skb_queue_len_lockless(&side->rxq) >= RXE_MAX_PARKED_PKTS) {
 		kfree_skb(skb);
 		return;
 	}
+	/* an answer that finds its requester at work or waiting */
+	if (rsp && (atomic_read(&side->turn) & RXE_TURN_OWNED || side->job))
+		rxe_count(qp->rxe, RXE_CNT_ACK_DEFERRED);
 	skb_queue_tail(&side->rxq, skb);
 	rxe_side_run(side, RXE_CTX_SOFTIRQ);
 }
