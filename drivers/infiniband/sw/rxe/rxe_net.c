@@ -134,6 +134,24 @@ struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb)
 	return rx_cb(skb)->rxe;
 }
 
+int rxe_rx_alloc(struct rxe_dev *rxe, const struct rxe_path *path,
+		 const struct rxe_pkt *pkt, struct rxe_tx *tx)
+{
+	u32 len = pkt->hdr_len + pkt->payload + pkt->pad;
+	struct sk_buff *skb = alloc_skb(40 + len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return -ENOMEM;
+	rxe_grh_build(path, pkt->payload, __skb_put(skb, 40));
+	skb_set_network_header(skb, path->v4 ? 40 - sizeof(struct iphdr) : 0);
+	__skb_pull(skb, 40);
+	rxe_wire_build(pkt, __skb_put(skb, pkt->hdr_len));
+	tx->skb = skb;
+	tx->payload = __skb_put_zero(skb, pkt->payload + pkt->pad);
+	rx_cb(skb)->rxe = rxe;
+	return 0;
+}
+
 /* Length of the IP header, or 0 if there are options between it and UDP. */
 static u32 ip_header_len(const struct sk_buff *skb)
 {

@@ -109,6 +109,18 @@ static inline void *rxe_rx_payload(const struct sk_buff *skb, u32 hdr_len)
 	       skb->data + hdr_len;
 }
 
+/**
+ * rxe_rx_alloc() - a packet as if it had been received, for one that never travels
+ * @rxe: device
+ * @path: of the sender
+ * @pkt: headers
+ * @tx: result; tx->payload is for the caller to fill
+ *
+ * Any context. Returns 0, or -ENOMEM. The packet is freed with rxe_tx_free().
+ */
+int rxe_rx_alloc(struct rxe_dev *rxe, const struct rxe_path *path,
+		 const struct rxe_pkt *pkt, struct rxe_tx *tx);
+
 /* Source and destination of a received packet, for GRH and QP checks. */
 void rxe_rx_addrs(const struct sk_buff *skb, struct in6_addr *saddr,
 		  struct in6_addr *daddr);

@@ -135,6 +135,8 @@ struct rxe_req {
 	bool rnr_wait;			/* until rnr_timer */
 	bool seq_rewound;		/* gap already acted on, until progress */
 	bool draining;			/* SQD asked for, event not yet raised */
+	bool patient;			/* UC: a local peer has no memory yet ... */
+	unsigned long patience_end;	/* ... jiffies until it counts as deaf */
 	unsigned long events;		/* RXE_REQ_*, set by timers */
 	struct timer_list timer, rnr_timer;
 };
@@ -170,6 +172,8 @@ struct rxe_resp {
 	struct timer_list rnr_timer;
 	unsigned long rnr_due;		/* bit 0, set by the timer */
 	bool rnr_told;
+	/* UC, parked for a local sender: it waits; it waited long enough */
+	bool sender_waits, deaf;
 	bool last_wqe_told;
 	unsigned long late_wait;	/* ERR: jiffies to the next look at the ring */
 };
@@ -303,6 +307,7 @@ enum rxe_verdict {
 	RXE_DONE,		/* handled; the reply, if any, is to be delivered */
 	RXE_DROPPED,		/* as if never received */
 	RXE_MISS,		/* memory is not translated; call again after a fault */
+	RXE_LATER,		/* local UC and UD: the receiver itself waits for memory */
 };
 
 /**
@@ -317,8 +322,8 @@ enum rxe_verdict {
  * @reply: out
  * @stop: out, for RXE_MISS and for errors on the requester's side of a copy
  *
- * On RXE_MISS whole packets already taken over are in reply->done and
- * acknowledged in the responder's state. A failure of the requester's own
+ * On RXE_MISS and RXE_LATER whole packets already taken over are in reply->done
+ * and acknowledged in the responder's state. A failure of the requester's own
  * memory ends as RXE_DROPPED with stop->side set.
  */
 enum rxe_verdict rxe_resp_request(struct rxe_qp *qp, const struct rxe_pkt *pkt,
@@ -329,6 +334,7 @@ bool rxe_resp_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget);
 void rxe_resp_reset(struct rxe_qp *qp);
 void rxe_resp_local_grh(struct rxe_qp *peer, const struct rxe_path *path,
 			u32 payload);
+bool rxe_resp_enqueue(struct rxe_qp *qp, struct sk_buff *skb);
 
 /* ---- rxe_comp.c ---- */
 void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply);

@@ -6,6 +6,11 @@
  * one packet; on the local road it is handed to the responder of the peer QP at
  * once and may span many. Either way the answer comes to rxe_comp_reply().
  *
+ * An unreliable sender does not wait for its receiver's memory. A datagram becomes
+ * a packet in the receiver's queue, as if the wire had brought it, and is
+ * complete. A UC message, which may be long, waits LOCAL_PATIENCE_MS; then it is
+ * lost, and so are those after it until the receiver's fault has ended.
+ *
  * A WQE is at one of three places: [head, next) sent, at next being sent,
  * (next, tail) waiting. Going back (go-back-N, RNR, partial READ) only moves
  * next to head and sets how much of each WQE has been sent.
@@ -17,6 +22,8 @@
 #define LOCAL_SEGMENT	SZ_1M
 /* Packets after which an acknowledgement is asked for within a message. */
 #define ACK_EVERY	32
+/* How long a local UC message waits for its receiver's memory. */
+#define LOCAL_PATIENCE_MS	200
 
 enum outcome {
 	GO_ON,		/* look at the next thing to send */
@@ -105,6 +112,7 @@ void rxe_req_reset(struct rxe_qp *qp)
 	req->rnr_wait = false;
 	req->seq_rewound = false;
 	req->draining = false;
+	req->patient = false;
 	req->events = 0;
 }
 
@@ -211,6 +219,7 @@ static void make_request(struct rxe_qp *qp, const struct rxe_wqe *wqe, u32 bytes
 static void sent_all(struct rxe_qp *qp, struct rxe_wqe *wqe)
 {
 	wqe->all_sent = true;
+	qp->req.patient = false;
 	if (is_read(wqe) || is_atomic(wqe))
 		qp->req.rd_atomic++;
 	qp->req.next++;
@@ -269,6 +278,59 @@ static void peer_leave(struct rxe_qp *peer)
 	rxe_qp_put(peer);
 }
 
+/* May this UC sender wait no longer for its receiver's memory? */
+static bool patience_over(const struct rxe_req *req)
+{
+	return req->patient && time_after_eq(jiffies, req->patience_end);
+}
+
+/* The receiver of a local UC message has no memory for it yet. */
+static enum outcome be_patient(struct rxe_qp *qp)
+{
+	struct rxe_req *req = &qp->req;
+
+	if (!req->patient) {
+		req->patient = true;
+		req->patience_end = jiffies +
+				    msecs_to_jiffies(LOCAL_PATIENCE_MS);
+	}
+	req->rnr_wait = true;
+	mod_timer(&req->rnr_timer, req->patience_end);
+	return WAIT;
+}
+
+/*
+ * The receiver of a datagram waits for memory: give it a packet to keep. @it is
+ * at the start of the payload.
+ */
+static enum rxe_verdict hand_over(struct rxe_qp *qp, struct rxe_qp *peer,
+				  const struct rxe_path *path,
+				  const struct rxe_pkt *pkt,
+				  struct rxe_iter *it, struct rxe_reply *reply,
+				  struct rxe_stop *stop)
+{
+	struct rxe_seg kseg = { .length = pkt->payload };
+	struct rxe_iter dst = { .seg = &kseg, .nseg = 1 };
+	struct rxe_tx tx;
+
+	memset(stop, 0, sizeof(*stop));
+	if (rxe_rx_alloc(qp->rxe, path, pkt, &tx))
+		return RXE_DROPPED;
+	kseg.kbuf = tx.payload;
+	if (rxe_copy(&dst, it, pkt->payload,
+		     qp->req.side.slow ? RXE_COPY_SLOW : 0, stop) < pkt->payload) {
+		rxe_tx_free(&tx);
+		if (rxe_side_gave_up(&qp->req.side, stop))
+			return RXE_DROPPED;
+		rxe_side_park(&qp->req.side, &stop->miss);
+		return RXE_MISS;
+	}
+	if (!rxe_resp_enqueue(peer, tx.skb))
+		return RXE_DROPPED;
+	reply->done = pkt->payload;
+	return RXE_DONE;
+}
+
 /* What the responder did with a local segment. */
 static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 				 enum rxe_verdict verdict,
@@ -283,6 +345,12 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	}
 
 	wqe->sent += reply->done;
+	if (verdict == RXE_LATER) {
+		if (!patience_over(&qp->req))
+			return be_patient(qp);
+		lost(qp, wqe);
+		return GO_ON;
+	}
 	if (verdict == RXE_MISS) {
 		if (reply->kind != RXE_REPLY_NONE)
 			rxe_comp_reply(qp, reply);
@@ -290,6 +358,7 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	}
 	if (qp->type != IB_QPT_RC) {
 		if (wqe->sent == wqe->length) {
+			rxe_count(qp->rxe, RXE_CNT_LOCAL_MSGS);
 			sent_all(qp, wqe);
 			rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
 		}
@@ -315,7 +384,7 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	struct rxe_reply reply;
 	struct rxe_stop stop;
 	enum outcome out;
-	struct rxe_iter it;
+	struct rxe_iter it, start;
 	struct rxe_qp *peer;
 	struct rxe_pkt pkt;
 	bool busy;
@@ -328,11 +397,17 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	if (peer) {
 		make_request(qp, wqe, bytes, bytes == left, &pkt);
 		note_sent(qp, rxe_psn_add(pkt.psn, npsn - 1));
+		if (patience_over(&qp->req) && peer->resp.side.job)
+			peer->resp.deaf = true;
 		if (rxe_qp_is_dgram(qp))
 			rxe_resp_local_grh(peer, path, bytes);
+		start = it;
 		verdict = rxe_resp_request(peer, &pkt, npsn, &it, true,
 					   qp->req.side.slow ? RXE_COPY_SLOW : 0,
 					   &qp->req.side, &reply, &stop);
+		if (verdict == RXE_LATER && rxe_qp_is_dgram(qp))
+			verdict = hand_over(qp, peer, path, &pkt, &start,
+					    &reply, &stop);
 		peer_leave(peer);
 	} else {
 		memset(&reply, 0, sizeof(reply));

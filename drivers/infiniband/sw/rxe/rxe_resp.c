@@ -6,6 +6,11 @@
  * and bounds, data, reply. A segment that misses memory leaves the state as if
  * only the packets before the miss had come. The wire road around it is in
  * rxe_resp_wire.c.
+ *
+ * Who waits on the local road when memory is missing: the requester, which has
+ * the WQE. But a sender of an unreliable service must not depend on its receiver,
+ * so for UC and UD the receiver's memory parks the receiver's own side; what the
+ * sender does meanwhile is told at the head of rxe_req.c.
  */
 #include "rxe_qp.h"
 
@@ -115,6 +120,18 @@ static bool park(struct request *rq)
 	if (rxe_side_gave_up(rq->waiter, rq->stop))
 		return false;
 	rxe_side_park(rq->waiter, &rq->stop->miss);
+	return true;
+}
+
+/* As park(), for memory of the receiver of a local UC or UD message. */
+static bool park_receiver(struct request *rq)
+{
+	struct rxe_qp *qp = rq->qp;
+
+	if (rxe_side_gave_up(&qp->resp.side, rq->stop))
+		return false;
+	qp->resp.sender_waits = qp->type == IB_QPT_UC;
+	rxe_side_park(&qp->resp.side, &rq->stop->miss);
 	return true;
 }
 
@@ -239,7 +256,9 @@ static enum rxe_verdict send_write_stopped(struct request *rq, u32 n)
 {
 	struct rxe_resp *r = &rq->qp->resp;
 	u32 whole = n / rq->qp->mtu;
-	bool parked = park(rq);
+	bool theirs = rq->local && rq->qp->type != IB_QPT_RC &&
+		      rq->stop->side == RXE_STOP_DST;
+	bool parked = theirs ? park_receiver(rq) : park(rq);
 
 	if (!parked && rq->stop->side == RXE_STOP_DST) {
 		if (r->cls == RXE_OP_SEND)
@@ -253,7 +272,9 @@ static enum rxe_verdict send_write_stopped(struct request *rq, u32 n)
 		rq->reply->done = whole * rq->qp->mtu;
 		reply_ack(rq, RXE_AETH_ACK, rxe_psn_add(r->psn, -1));
 	}
-	return parked ? RXE_MISS : RXE_DROPPED;
+	if (!parked)
+		return RXE_DROPPED;
+	return theirs ? RXE_LATER : RXE_MISS;
 }
 
 static enum rxe_verdict send_write(struct request *rq)
@@ -547,6 +568,21 @@ static bool uc_in_sequence(struct rxe_qp *qp, const struct rxe_pkt *pkt,
 	return false;
 }
 
+/* The local road meets a responder that waits for memory. */
+static enum rxe_verdict while_waiting(struct request *rq)
+{
+	struct rxe_resp *r = &rq->qp->resp;
+
+	if (rq->qp->type == IB_QPT_RC)
+		return reply_rnr(rq, 1);
+	if (r->deaf) {
+		r->in_msg = false;
+		return RXE_DROPPED;
+	}
+	r->sender_waits = rq->qp->type == IB_QPT_UC;
+	return RXE_LATER;
+}
+
 /* see rxe_qp.h */
 enum rxe_verdict rxe_resp_request(struct rxe_qp *qp, const struct rxe_pkt *pkt,
 				  u32 npsn, struct rxe_iter *data, bool local,
@@ -565,9 +601,11 @@ enum rxe_verdict rxe_resp_request(struct rxe_qp *qp, const struct rxe_pkt *pkt,
 	memset(stop, 0, sizeof(*stop));
 	if (state < IB_QPS_RTR || state == IB_QPS_ERR)
 		return RXE_DROPPED;
-	/* a wire message is being waited for: the local road takes its turn */
 	if (local && qp->resp.side.job)
-		return qp->type == IB_QPT_RC ? reply_rnr(&rq, 1) : RXE_DROPPED;
+		return while_waiting(&rq);
+	/* datagrams that wait are older */
+	if (local && rxe_qp_is_dgram(qp) && !skb_queue_empty(&qp->resp.side.rxq))
+		return RXE_LATER;
 
 	switch (qp->type) {
 	case IB_QPT_RC:

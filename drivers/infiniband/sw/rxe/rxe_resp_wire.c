@@ -304,6 +304,22 @@ static bool flush_receives(struct rxe_qp *qp)
 	return false;
 }
 
+/* The memory that a local UC sender waits for is there, or never will be. */
+static void wake_sender(struct rxe_qp *qp)
+{
+	struct rxe_qp *peer = rxe_qp_find(qp->rxe, qp->attr.dest_qp_num);
+
+	qp->resp.sender_waits = false;
+	qp->resp.deaf = false;
+	if (!peer)
+		return;
+	if (peer->type == IB_QPT_UC) {
+		set_bit(RXE_REQ_RNR_OVER, &peer->req.events);
+		rxe_side_defer(&peer->req.side);
+	}
+	rxe_qp_put(peer);
+}
+
 /**
  * rxe_resp_run() - one run of the responder side, see rxe_side_run()
  * @qp: responder's turn owned
@@ -331,6 +347,8 @@ bool rxe_resp_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 	}
 	compat_timer_delete(&r->rnr_timer);
 	r->rnr_told = false;
+	if (r->sender_waits)
+		wake_sender(qp);
 
 	for (;;) {
 		if (!*budget) {
@@ -373,6 +391,8 @@ void rxe_resp_reset(struct rxe_qp *qp)
 	r->reading = false;
 	r->ack_due = false;
 	r->rnr_told = false;
+	r->sender_waits = false;
+	r->deaf = false;
 	r->last_wqe_told = false;
 	r->late_wait = 0;
 	for (i = 0; i < r->res_n; i++)
@@ -389,6 +409,27 @@ void rxe_resp_local_grh(struct rxe_qp *peer, const struct rxe_path *path,
 			u32 payload)
 {
 	rxe_grh_build(path, payload, peer->resp.grh);
+}
+
+/**
+ * rxe_resp_enqueue() - a packet that has to wait for the responder
+ * @qp: QP, responder's turn owned
+ * @skb: request packet as rxe_qp_receive() wants it, consumed
+ *
+ * Any context. Returns false if the queue was full and the packet is gone (D4).
+ */
+bool rxe_resp_enqueue(struct rxe_qp *qp, struct sk_buff *skb)
+{
+	struct rxe_side *side = &qp->resp.side;
+
+	if (skb_queue_len_lockless(&side->rxq) >= RXE_MAX_PARKED_PKTS) {
+		kfree_skb(skb);
+		return false;
+	}
+	skb_queue_tail(&side->rxq, skb);
+	if (!side->job)
+		rxe_side_defer(side);
+	return true;
 }
 
 /* see rxe.h */
@@ -408,7 +449,8 @@ void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
 		return;
 	}
 	/* an answer that finds its requester at work or waiting */
-	if (rsp && (atomic_read(&side->turn) & RXE_TURN_OWNED || side->job))
+	if (rsp && (atomic_read(&side->turn) & RXE_TURN_OWNED ||
+		    READ_ONCE(side->job)))
 		rxe_count(qp->rxe, RXE_CNT_ACK_DEFERRED);
 	skb_queue_tail(&side->rxq, skb);
 	rxe_side_run(side, RXE_CTX_SOFTIRQ);
