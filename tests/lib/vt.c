@@ -156,7 +156,10 @@ static int find_gid(struct vt_dev *dev, bool v6, union ibv_gid *gid)
 void vt_qp_create(struct vt_dev *dev, struct vt_qp *q, const struct vt_cfg *cfg)
 {
 	const char *env = getenv("VT_GID");
-	struct ibv_qp_init_attr init = { .qp_type = IBV_QPT_RC };
+	struct ibv_qp_init_attr init = {
+		.qp_type = cfg->type ? cfg->type : IBV_QPT_RC,
+		.srq = cfg->srq,
+	};
 	bool v6 = cfg->v6 || (env && !strcmp(env, "v6"));
 	int cqe = cfg->cqe ? cfg->cqe : cfg->depth;
 
@@ -194,14 +197,15 @@ void vt_qp_create(struct vt_dev *dev, struct vt_qp *q, const struct vt_cfg *cfg)
 void vt_qp_connect(struct vt_qp *q, const struct vt_addr *peer)
 {
 	const struct vt_cfg *cfg = &q->cfg;
-	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_INIT };
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_INIT, .qkey = VT_QKEY };
+	bool ud = cfg->type == IBV_QPT_UD, rc_type = !cfg->type || cfg->type == IBV_QPT_RC;
 	struct ibv_port_attr port;
 	int rc;
 
 	attr.port_num = 1;
 	attr.qp_access_flags = cfg->access;
 	rc = ibv_modify_qp(q->qp, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT |
-			   IBV_QP_ACCESS_FLAGS);
+			   (ud ? IBV_QP_QKEY : IBV_QP_ACCESS_FLAGS));
 	if (rc)
 		bail("modify_qp to INIT: %s", strerror(rc));
 
@@ -213,20 +217,21 @@ void vt_qp_connect(struct vt_qp *q, const struct vt_addr *peer)
 	memset(&attr, 0, sizeof(attr));
 	attr.qp_state = IBV_QPS_RTR;
 	attr.path_mtu = cfg->mtu ? mtu_enum(cfg->mtu) : (int)port.active_mtu;
-	attr.dest_qp_num = peer->qpn;
-	attr.rq_psn = peer->psn;
+	attr.dest_qp_num = peer ? peer->qpn : 0;
+	attr.rq_psn = peer ? peer->psn : 0;
 	attr.max_dest_rd_atomic = cfg->rd_atomic;
 	attr.min_rnr_timer = cfg->rnr_timer;
 	attr.ah_attr.is_global = 1;
 	attr.ah_attr.port_num = 1;
-	attr.ah_attr.grh.dgid = peer->gid;
+	if (peer)
+		attr.ah_attr.grh.dgid = peer->gid;
 	attr.ah_attr.grh.sgid_index = q->gid_index;
 	attr.ah_attr.grh.hop_limit = 64;
 	if (cfg->wire && !vt_force_wire(true))
 		bail("cannot force the wire road");
-	rc = ibv_modify_qp(q->qp, &attr, IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU |
-			   IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
-			   IBV_QP_MIN_RNR_TIMER);
+	rc = ibv_modify_qp(q->qp, &attr, ud ? IBV_QP_STATE : IBV_QP_STATE | IBV_QP_AV |
+			   IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
+			   (rc_type ? IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER : 0));
 	if (cfg->wire)
 		vt_force_wire(false);
 	if (rc)
@@ -239,24 +244,47 @@ void vt_qp_connect(struct vt_qp *q, const struct vt_addr *peer)
 	attr.retry_cnt = cfg->retry;
 	attr.rnr_retry = cfg->rnr_retry;
 	attr.max_rd_atomic = cfg->rd_atomic;
-	rc = ibv_modify_qp(q->qp, &attr, IBV_QP_STATE | IBV_QP_SQ_PSN | IBV_QP_TIMEOUT |
-			   IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC);
+	rc = ibv_modify_qp(q->qp, &attr, IBV_QP_STATE | IBV_QP_SQ_PSN |
+			   (rc_type ? IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+				      IBV_QP_MAX_QP_RD_ATOMIC : 0));
 	if (rc)
 		bail("modify_qp to RTS: %s", strerror(rc));
 }
 
-int vt_qp_reset(struct vt_qp *q)
+struct ibv_ah *vt_ah(struct vt_qp *q, const union ibv_gid *gid)
 {
-	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_RESET };
+	struct ibv_ah_attr attr = {
+		.is_global = 1,
+		.port_num = 1,
+		.grh = { .dgid = *gid, .sgid_index = q->gid_index, .hop_limit = 64 },
+	};
+	struct ibv_ah *ah;
+
+	if (q->cfg.wire && !vt_force_wire(true))
+		bail("cannot force the wire road");
+	ah = ibv_create_ah(q->dev->pd, &attr);
+	if (q->cfg.wire)
+		vt_force_wire(false);
+	if (!ah)
+		bail("create_ah: %m");
+	return ah;
+}
+
+int vt_qp_to(struct vt_qp *q, enum ibv_qp_state state)
+{
+	struct ibv_qp_attr attr = { .qp_state = state };
 
 	return ibv_modify_qp(q->qp, &attr, IBV_QP_STATE);
 }
 
+int vt_qp_reset(struct vt_qp *q)
+{
+	return vt_qp_to(q, IBV_QPS_RESET);
+}
+
 int vt_qp_error(struct vt_qp *q)
 {
-	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_ERR };
-
-	return ibv_modify_qp(q->qp, &attr, IBV_QP_STATE);
+	return vt_qp_to(q, IBV_QPS_ERR);
 }
 
 enum ibv_qp_state vt_qp_state(struct vt_qp *q)
@@ -298,10 +326,12 @@ void vt_qp_destroy(struct vt_qp *q)
 
 void vt_pair_open(struct vt_dev *dev, struct vt_pair *p, const struct vt_cfg *cfg)
 {
+	bool ud = cfg->type == IBV_QPT_UD;
+
 	vt_qp_create(dev, &p->a, cfg);
 	vt_qp_create(dev, &p->b, cfg);
-	vt_qp_connect(&p->a, &p->b.self);
-	vt_qp_connect(&p->b, &p->a.self);
+	vt_qp_connect(&p->a, ud ? NULL : &p->b.self);
+	vt_qp_connect(&p->b, ud ? NULL : &p->a.self);
 }
 
 void vt_pair_close(struct vt_pair *p)
@@ -389,7 +419,11 @@ int vt_post(struct vt_qp *q, const struct vt_op *op)
 
 	if (!op->sgl && !op->len && !op->lkey)
 		wr.num_sge = 0;
-	if (op->op == IBV_WR_ATOMIC_CMP_AND_SWP || op->op == IBV_WR_ATOMIC_FETCH_AND_ADD) {
+	if (op->ah) {
+		wr.wr.ud.ah = op->ah;
+		wr.wr.ud.remote_qpn = op->qpn;
+		wr.wr.ud.remote_qkey = op->qkey ? op->qkey : VT_QKEY;
+	} else if (op->op == IBV_WR_ATOMIC_CMP_AND_SWP || op->op == IBV_WR_ATOMIC_FETCH_AND_ADD) {
 		wr.wr.atomic.remote_addr = op->remote;
 		wr.wr.atomic.rkey = op->rkey;
 		wr.wr.atomic.compare_add = op->cmp_add;

@@ -43,7 +43,11 @@ struct vt_dev {
 	char name[64];
 };
 
+#define VT_QKEY		0x11223344u	/* of datagram queue pairs, unless a test says another */
+
 struct vt_cfg {
+	enum ibv_qp_type type;	/* 0: RC */
+	struct ibv_srq *srq;	/* receives come from there */
 	int depth;		/* send and receive queue entries */
 	int cqe;		/* 0: room for everything both queues can hold */
 	int sge;
@@ -103,6 +107,8 @@ struct vt_op {
 	uint32_t rkey;
 	uint32_t imm;
 	uint64_t cmp_add, swap;
+	struct ibv_ah *ah;	/* a datagram: where to ... */
+	uint32_t qpn, qkey;	/* ... and to whom; qkey 0: VT_QKEY */
 	bool quiet;		/* not signalled */
 	bool inl;
 	bool solicited;
@@ -129,7 +135,12 @@ bool vt_force_wire(bool on);
 
 /* Queue pairs. */
 void vt_qp_create(struct vt_dev *dev, struct vt_qp *q, const struct vt_cfg *cfg);
+/* A datagram queue pair is not connected: @peer is NULL. */
 void vt_qp_connect(struct vt_qp *q, const struct vt_addr *peer);
+/* Address handle from a queue pair's device to @gid, by the road of its vt_cfg. */
+struct ibv_ah *vt_ah(struct vt_qp *q, const union ibv_gid *gid);
+/* Change the state alone; returns what modify_qp does. */
+int vt_qp_to(struct vt_qp *q, enum ibv_qp_state state);
 int vt_qp_reset(struct vt_qp *q);
 int vt_qp_error(struct vt_qp *q);
 enum ibv_qp_state vt_qp_state(struct vt_qp *q);
