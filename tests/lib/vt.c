@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,6 +348,17 @@ void vt_pair_reopen(struct vt_pair *p)
 
 	vt_pair_close(p);
 	vt_pair_open(dev, p, &cfg);
+}
+
+int vt_event(struct vt_dev *dev, int timeout_ms)
+{
+	struct pollfd pf = { .fd = dev->ctx->async_fd, .events = POLLIN };
+	struct ibv_async_event ev;
+
+	if (poll(&pf, 1, timeout_ms) != 1 || ibv_get_async_event(dev->ctx, &ev))
+		return -1;
+	ibv_ack_async_event(&ev);
+	return ev.event_type;
 }
 
 /*

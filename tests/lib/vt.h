@@ -187,6 +187,9 @@ void vt_fill(void *p, uint64_t pos, size_t len, uint64_t seed);
 ssize_t vt_check(const void *p, uint64_t pos, size_t len, uint64_t seed);
 ssize_t vt_check_byte(const void *p, size_t len, uint8_t byte);
 
+/* Type of the next asynchronous event; -1 if none comes in @timeout_ms. */
+int vt_event(struct vt_dev *dev, int timeout_ms);
+
 /* Numbers of the machine; -1 when it does not have them. */
 long long vt_counter(const struct vt_dev *dev, const char *name);
 long long vt_vmstat(const char *name);
