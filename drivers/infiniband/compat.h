@@ -81,6 +81,34 @@ static inline struct ib_udata *compat_to_udata(struct compat_cq_udata *attrs)
  * changed their arguments or are not there. Where the core has
  * report_port_event, it reports link changes of a driver that does not set it.
  */
+/*
+ * FLUSH and ATOMIC_WRITE, which 6.1 does not know. An atomic write needs nothing
+ * but numbers, which are those of the later uABI; its payload stands where
+ * inline data does. FLUSH has arguments and rights of its own that no user
+ * of 6.1 can hand over.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define IB_WR_FLUSH		((enum ib_wr_opcode)14)
+#define IB_WR_ATOMIC_WRITE	((enum ib_wr_opcode)15)
+#define IB_WC_FLUSH		((enum ib_wc_opcode)8)
+#define IB_WC_ATOMIC_WRITE	((enum ib_wc_opcode)9)
+#define IB_DEVICE_ATOMIC_WRITE	BIT_ULL(40)
+#define COMPAT_DEVICE_FLUSH	0
+#define COMPAT_HAS_FLUSH	false
+enum { IB_FLUSH_GLOBAL = 1, IB_FLUSH_PERSISTENT = 2 };
+enum { IB_FLUSH_RANGE, IB_FLUSH_MR };
+#else
+#define COMPAT_DEVICE_FLUSH	(IB_DEVICE_FLUSH_GLOBAL | IB_DEVICE_FLUSH_PERSISTENT)
+#define COMPAT_HAS_FLUSH	true
+#endif
+
+/* What ODP can say it supports of them. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define COMPAT_ODP_FLUSH_CAPS	0
+#else
+#define COMPAT_ODP_FLUSH_CAPS	(IB_ODP_SUPPORT_FLUSH | IB_ODP_SUPPORT_ATOMIC_WRITE)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
 typedef int compat_cqe_t;
 #define COMPAT_OP_RESIZE_CQ(fn)		.resize_cq = (fn)
@@ -97,6 +125,33 @@ typedef unsigned int compat_cqe_t;
 #define COMPAT_DMAH_GIVEN		(dmah != NULL)
 #endif
 #endif /* COMPAT_VERBS */
+
+/* ---- work requests in rings ---- */
+#ifdef COMPAT_WQE
+#include <rdma/rdma_user_rxe.h>
+
+struct compat_flush {
+	u64 va;
+	u32 rkey, len;
+	u8 type, level;
+};
+
+/* Arguments of a user's FLUSH. */
+static inline struct compat_flush compat_wr_flush(const struct rxe_send_wr *wr)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	return (struct compat_flush) {};
+#else
+	return (struct compat_flush) {
+		.va = wr->wr.flush.remote_addr,
+		.rkey = wr->wr.flush.rkey,
+		.len = wr->wr.flush.length,
+		.type = wr->wr.flush.type,
+		.level = wr->wr.flush.level,
+	};
+#endif
+}
+#endif /* COMPAT_WQE */
 
 /* ---- mr ---- */
 #ifdef COMPAT_MR

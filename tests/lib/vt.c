@@ -187,7 +187,23 @@ void vt_qp_create(struct vt_dev *dev, struct vt_qp *q, const struct vt_cfg *cfg)
 	init.cap.max_recv_sge = cfg->sge;
 	init.cap.max_inline_data = cfg->inl;
 	init.sq_sig_all = cfg->sig_all;
-	q->qp = ibv_create_qp(dev->pd, &init);
+	if (cfg->send_ops) {
+		struct ibv_qp_init_attr_ex ex = {
+			.qp_type = init.qp_type,
+			.send_cq = init.send_cq,
+			.recv_cq = init.recv_cq,
+			.srq = init.srq,
+			.cap = init.cap,
+			.sq_sig_all = init.sq_sig_all,
+			.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
+			.pd = dev->pd,
+			.send_ops_flags = cfg->send_ops,
+		};
+
+		q->qp = ibv_create_qp_ex(dev->ctx, &ex);
+	} else {
+		q->qp = ibv_create_qp(dev->pd, &init);
+	}
 	if (!q->qp)
 		bail("create_qp: %m");
 	q->self.qpn = q->qp->qp_num;

@@ -48,6 +48,7 @@ struct vt_dev {
 struct vt_cfg {
 	enum ibv_qp_type type;	/* 0: RC */
 	struct ibv_srq *srq;	/* receives come from there */
+	uint64_t send_ops;	/* IBV_QP_EX_WITH_*: for ibv_qp_to_qp_ex() */
 	int depth;		/* send and receive queue entries */
 	int cqe;		/* 0: room for everything both queues can hold */
 	int sge;

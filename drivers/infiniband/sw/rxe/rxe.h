@@ -32,6 +32,7 @@
 #include <rdma/umem_notifier.h>
 
 #define COMPAT_VERBS
+#define COMPAT_WQE
 #define COMPAT_NET
 #define COMPAT_MR
 #define COMPAT_TIMER

@@ -8,21 +8,16 @@
  */
 #include "rxe_qp.h"
 
-static bool is_atomic(const struct rxe_wqe *wqe)
-{
-	return wqe->opcode == IB_WR_ATOMIC_CMP_AND_SWP ||
-	       wqe->opcode == IB_WR_ATOMIC_FETCH_AND_ADD;
-}
-
+/* Does its answer bring data? */
 static bool wants_data(const struct rxe_wqe *wqe)
 {
-	return wqe->opcode == IB_WR_RDMA_READ || is_atomic(wqe);
+	return wqe->opcode == IB_WR_RDMA_READ || rxe_op_is_atomic(wqe->opcode);
 }
 
 /* Bytes a READ or atomic puts into the requester's memory. */
 static u32 answer_len(const struct rxe_wqe *wqe)
 {
-	return is_atomic(wqe) ? 8 : wqe->length;
+	return rxe_op_is_atomic(wqe->opcode) ? 8 : wqe->length;
 }
 
 static enum ib_wc_opcode wc_opcode(u32 op)
@@ -43,6 +38,10 @@ static enum ib_wc_opcode wc_opcode(u32 op)
 		return IB_WC_REG_MR;
 	case IB_WR_BIND_MW:
 		return IB_WC_BIND_MW;
+	case IB_WR_FLUSH:
+		return IB_WC_FLUSH;
+	case IB_WR_ATOMIC_WRITE:
+		return IB_WC_ATOMIC_WRITE;
 	default:
 		return IB_WC_SEND;
 	}
@@ -95,7 +94,7 @@ void rxe_segs_close(struct rxe_seg *seg, u32 n)
 void rxe_comp_wqe(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		  enum ib_wc_status status)
 {
-	if (wqe->all_sent && wants_data(wqe))
+	if (wqe->all_sent && rxe_op_is_answered(wqe->opcode))
 		qp->req.rd_atomic--;
 	if (status || qp->sig_all || wqe->flags & IB_SEND_SIGNALED) {
 		struct ib_wc wc = {
@@ -328,7 +327,7 @@ bool rxe_comp_pending(struct rxe_qp *qp)
 {
 	struct rxe_wqe *wqe = rxe_slot(qp, qp->req.head);
 
-	return rxe_sq_outstanding(qp) && is_atomic(wqe) && wqe->answered;
+	return rxe_sq_outstanding(qp) && rxe_op_is_atomic(wqe->opcode) && wqe->answered;
 }
 
 /* An answered atomic at req.head; the result waits in the WQE until stored. */
@@ -350,7 +349,7 @@ static void atomic_answered(struct rxe_qp *qp, u32 psn, u64 orig)
 		return;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
-	if (!rxe_sq_outstanding(qp) || !is_atomic(wqe) || wqe->first_psn != psn)
+	if (!rxe_sq_outstanding(qp) || !rxe_op_is_atomic(wqe->opcode) || wqe->first_psn != psn)
 		return;
 	if (!wqe->answered) {
 		wqe->answered = true;
@@ -377,6 +376,9 @@ void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 	case RXE_REPLY_ATOMIC:
 		atomic_answered(qp, reply->psn, reply->orig);
 		return;
+	case RXE_REPLY_DONE:
+		acknowledged(qp, RXE_AETH_ACK, reply->psn);
+		return;
 	case RXE_REPLY_READ:
 		if (rxe_slot(qp, qp->req.head)->opcode == IB_WR_RDMA_READ)
 			answer_stored(qp, rxe_slot(qp, qp->req.head),
@@ -400,7 +402,14 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 		return true;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
-	if (!rxe_sq_outstanding(qp) || wqe->opcode != IB_WR_RDMA_READ)
+	if (!rxe_sq_outstanding(qp))
+		return true;
+	if (wqe->opcode == IB_WR_FLUSH || wqe->opcode == IB_WR_ATOMIC_WRITE) {
+		if (pkt->psn == wqe->first_psn && !pkt->payload)
+			acknowledged(qp, RXE_AETH_ACK, pkt->psn);
+		return true;
+	}
+	if (wqe->opcode != IB_WR_RDMA_READ)
 		return true;
 	if (pkt->psn != answer_psn(qp, wqe)) {
 		if (rxe_psn_cmp(pkt->psn, answer_psn(qp, wqe)) > 0)

@@ -184,6 +184,18 @@ int rxe_seg_open_local(struct rxe_pd *pd, const struct rxe_sge *sge,
 int rxe_seg_open_remote(struct ib_pd *pd, u32 qpn, u32 rkey, u64 va, u32 len,
 			u32 access, struct rxe_seg *seg);
 
+/**
+ * rxe_key_range() - all that an rkey stands for
+ * @pd: protection domain of the responder's QP
+ * @rkey: key of an MR or MW
+ * @va: first remote address
+ * @len: bytes
+ *
+ * Any context. Says nothing about rights: open what is used of it. Returns 0 or
+ * -EINVAL.
+ */
+int rxe_key_range(struct ib_pd *pd, u32 rkey, u64 *va, u64 *len);
+
 /* Drops what opening took; any context, also on segments without an MR. */
 void rxe_seg_close(struct rxe_seg *seg);
 
@@ -300,6 +312,7 @@ int rxe_mr_check(const struct rxe_mr *mr, u32 key, const struct ib_pd *pd,
 		 u32 access, u64 va, u64 len, u64 *off);
 int rxe_win_open(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn, u32 rkey,
 		 u64 va, u32 len, u32 access, struct rxe_seg *seg);
+int rxe_win_range(struct rxe_dev *rxe, u32 rkey, u64 *va, u64 *len);
 int rxe_win_invalidate(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn,
 		       u32 rkey);
 

@@ -120,6 +120,25 @@ int rxe_seg_open_remote(struct ib_pd *pd, u32 qpn, u32 rkey, u64 va, u32 len,
 	return -EINVAL;
 }
 
+int rxe_key_range(struct ib_pd *pd, u32 rkey, u64 *va, u64 *len)
+{
+	struct rxe_dev *rxe = to_rdev(pd->device);
+	struct rxe_mr *mr;
+	unsigned long irq;
+
+	if (rxe_key_is_mw(rkey))
+		return rxe_win_range(rxe, rkey, va, len);
+	mr = rxe_mr_find(rxe, rkey);
+	if (!mr)
+		return -EINVAL;
+	spin_lock_irqsave(&mr->lock, irq);
+	*va = mr->iova;
+	*len = mr->length;
+	spin_unlock_irqrestore(&mr->lock, irq);
+	rxe_ref_put(&mr->ref);
+	return 0;
+}
+
 void rxe_seg_close(struct rxe_seg *seg)
 {
 	if (seg->win)

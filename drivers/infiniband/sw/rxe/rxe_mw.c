@@ -84,6 +84,30 @@ int rxe_win_open(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn, u32 rkey,
 	return -EINVAL;
 }
 
+/**
+ * rxe_win_range() - rxe_key_range() of a window
+ * @rxe: device
+ * @rkey: key
+ * @va: first address
+ * @len: bytes
+ *
+ * Any context. Returns 0 or -EINVAL.
+ */
+int rxe_win_range(struct rxe_dev *rxe, u32 rkey, u64 *va, u64 *len)
+{
+	struct rxe_window *win = win_find(rxe, rkey);
+	unsigned long irq;
+
+	if (!win)
+		return -EINVAL;
+	spin_lock_irqsave(&win->lock, irq);
+	*va = win->addr;
+	*len = win->length;
+	spin_unlock_irqrestore(&win->lock, irq);
+	rxe_ref_put(&win->ref);
+	return 0;
+}
+
 /* Type, state and protection domains. */
 static bool win_may_bind(const struct rxe_window *win, const struct ib_pd *pd,
 			 const struct rxe_bind *b)

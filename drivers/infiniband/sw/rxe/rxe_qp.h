@@ -80,6 +80,8 @@ struct rxe_wqe {
 			u64 compare_add;
 			u64 swap;
 			u32 rkey;
+			u32 flush_len;	/* FLUSH: of the range; its own length is 0 */
+			u8 flush_type, flush_level;
 		};
 		struct {
 			u32 ud_qpn;
@@ -162,6 +164,7 @@ struct rxe_resp {
 	struct rxe_res read;
 	u32 read_off;
 	u32 read_start;			/* PSN its first response carries */
+	u64 flush_off;			/* bytes of the FLUSH at hand written back */
 	/* replay store */
 	struct rxe_res *res;
 	u32 res_n, res_next;
@@ -248,6 +251,19 @@ static inline bool rxe_qp_is_dgram(const struct rxe_qp *qp)
 	return qp->type == IB_QPT_UD || qp->type == IB_QPT_GSI;
 }
 
+static inline bool rxe_op_is_atomic(u32 op)
+{
+	return op == IB_WR_ATOMIC_CMP_AND_SWP ||
+	       op == IB_WR_ATOMIC_FETCH_AND_ADD;
+}
+
+/* Requests that are answered, of which a QP may have max_rd_atomic under way. */
+static inline bool rxe_op_is_answered(u32 op)
+{
+	return op == IB_WR_RDMA_READ || rxe_op_is_atomic(op) ||
+	       op == IB_WR_FLUSH || op == IB_WR_ATOMIC_WRITE;
+}
+
 /* Has work begun that is not complete? Requester's turn owned. */
 static inline bool rxe_sq_outstanding(struct rxe_qp *qp)
 {
@@ -295,7 +311,10 @@ u32 rxe_wqe_npsn(const struct rxe_qp *qp, const struct rxe_wqe *wqe);
  * packet, on the local road it is handed to rxe_comp_reply() as it is.
  */
 struct rxe_reply {
-	enum { RXE_REPLY_NONE, RXE_REPLY_ACK, RXE_REPLY_READ, RXE_REPLY_ATOMIC } kind;
+	enum {
+		RXE_REPLY_NONE, RXE_REPLY_ACK, RXE_REPLY_READ, RXE_REPLY_ATOMIC,
+		RXE_REPLY_DONE,	/* FLUSH, ATOMIC_WRITE: a READ response of no length */
+	} kind;
 	u8 syndrome;
 	u32 psn, msn;
 	u64 orig;		/* ATOMIC */

@@ -36,16 +36,10 @@ static bool is_read(const struct rxe_wqe *wqe)
 	return wqe->opcode == IB_WR_RDMA_READ;
 }
 
-static bool is_atomic(const struct rxe_wqe *wqe)
-{
-	return wqe->opcode == IB_WR_ATOMIC_CMP_AND_SWP ||
-	       wqe->opcode == IB_WR_ATOMIC_FETCH_AND_ADD;
-}
-
 /* rxe_wqe_npsn() - PSNs a message takes (READ: those of its response) */
 u32 rxe_wqe_npsn(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
 {
-	if (is_atomic(wqe) || !wqe->length)
+	if (rxe_op_is_atomic(wqe->opcode) || !wqe->length)
 		return 1;
 	return DIV_ROUND_UP(wqe->length, qp->mtu);
 }
@@ -89,7 +83,7 @@ void rxe_req_rewind(struct rxe_qp *qp)
 		wqe->all_sent = false;
 		if (is_read(wqe))
 			wqe->sent = wqe->got;
-		else if (acked > 0 && !is_atomic(wqe))
+		else if (acked > 0 && !rxe_op_is_atomic(wqe->opcode))
 			wqe->sent = min_t(u64, (u64)acked * qp->mtu, wqe->length);
 		else
 			wqe->sent = 0;
@@ -151,6 +145,10 @@ static u8 send_opcode(u32 op, bool first, bool last)
 		return IB_OPCODE_COMPARE_SWAP;
 	case IB_WR_ATOMIC_FETCH_AND_ADD:
 		return IB_OPCODE_FETCH_ADD;
+	case IB_WR_FLUSH:
+		return IB_OPCODE_FLUSH;
+	case IB_WR_ATOMIC_WRITE:
+		return IB_OPCODE_ATOMIC_WRITE;
 	}
 	return send[first][last];
 }
@@ -202,12 +200,17 @@ static void make_request(struct rxe_qp *qp, const struct rxe_wqe *wqe, u32 bytes
 		pkt->rkey = wqe->rkey;
 		pkt->length = wqe->length - wqe->sent;
 	}
-	if (is_atomic(wqe)) {
+	if (rxe_op_is_atomic(wqe->opcode)) {
 		bool cas = wqe->opcode == IB_WR_ATOMIC_CMP_AND_SWP;
 
 		pkt->swap_add = cas ? wqe->swap : wqe->compare_add;
 		pkt->compare = cas ? wqe->compare_add : 0;
 		return;
+	}
+	if (wqe->opcode == IB_WR_FLUSH) {
+		pkt->length = wqe->flush_len;
+		pkt->feth = wqe->flush_level << RXE_FETH_LEVEL_SHIFT |
+			    wqe->flush_type;
 	}
 	if (is_read(wqe))
 		return;
@@ -220,7 +223,7 @@ static void sent_all(struct rxe_qp *qp, struct rxe_wqe *wqe)
 {
 	wqe->all_sent = true;
 	qp->req.patient = false;
-	if (is_read(wqe) || is_atomic(wqe))
+	if (rxe_op_is_answered(wqe->opcode))
 		qp->req.rd_atomic++;
 	qp->req.next++;
 }
@@ -364,7 +367,7 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		}
 		return GO_ON;
 	}
-	if (wqe->sent == wqe->length || is_atomic(wqe)) {
+	if (wqe->sent == wqe->length || rxe_op_is_atomic(wqe->opcode)) {
 		rxe_count(qp->rxe, RXE_CNT_LOCAL_MSGS);
 		sent_all(qp, wqe);
 	}
@@ -376,7 +379,7 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 			       struct rxe_path *path, enum rxe_ctx ctx,
 			       u32 *budget)
 {
-	u32 left = is_atomic(wqe) ? 0 : wqe->length - wqe->sent;
+	u32 left = rxe_op_is_atomic(wqe->opcode) ? 0 : wqe->length - wqe->sent;
 	u32 bytes = min_t(u32, left, rounddown(LOCAL_SEGMENT, qp->mtu));
 	u32 npsn = max_t(u32, 1, DIV_ROUND_UP(bytes, qp->mtu));
 	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
@@ -470,7 +473,7 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 			      struct rxe_path *path, u32 *budget)
 {
 	bool rc = qp->type == IB_QPT_RC;
-	u32 left = is_atomic(wqe) ? 0 : wqe->length - wqe->sent;
+	u32 left = rxe_op_is_atomic(wqe->opcode) ? 0 : wqe->length - wqe->sent;
 	u32 bytes = min(left, is_read(wqe) ? read_piece(qp, wqe) : qp->mtu);
 	u32 payload = is_read(wqe) ? 0 : bytes;
 	bool last = bytes == left;
@@ -583,7 +586,7 @@ static enum outcome send_next(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 		qp->req.psn = rxe_psn_add(qp->req.psn, rxe_wqe_npsn(qp, wqe));
 		wqe->last_psn = rxe_psn_add(qp->req.psn, -1);
 	}
-	if ((is_read(wqe) || is_atomic(wqe)) &&
+	if (rxe_op_is_answered(wqe->opcode) &&
 	    qp->req.rd_atomic >= max_t(u32, qp->attr.max_rd_atomic, 1))
 		return WAIT;
 	path = rxe_qp_is_dgram(qp) ? &wqe->dest->path : &qp->path;

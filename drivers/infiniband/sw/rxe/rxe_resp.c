@@ -14,7 +14,11 @@
  */
 #include "rxe_qp.h"
 
-#define REQ_KIND (RXE_OP_SEND | RXE_OP_WRITE | RXE_OP_READ_REQ | RXE_OP_ATOMIC)
+#define REQ_KIND (RXE_OP_SEND | RXE_OP_WRITE | RXE_OP_READ_REQ | RXE_OP_ATOMIC | \
+		  RXE_OP_FLUSH | RXE_OP_ATOMIC_WRITE)
+
+/* Bytes that a FLUSH writes back before others get the processor. */
+#define FLUSH_STRETCH	SZ_1M
 
 /* One request on its way through the responder. */
 struct request {
@@ -308,8 +312,12 @@ static enum rxe_verdict send_write(struct request *rq)
 			return v;
 	}
 	if (r->cls == RXE_OP_SEND &&
-	    (u64)r->off + pkt->payload > r->rwqe.length)
+	    (u64)r->off + pkt->payload > r->rwqe.length) {
+		/* of UC it is lost, and the receive is for the next message */
+		if (qp->type != IB_QPT_RC)
+			return refuse(rq, 0);
 		return bad_recv(rq, IB_WC_LOC_LEN_ERR, RXE_AETH_NAK_INV_REQ);
+	}
 	if (!pkt->payload)
 		return taken(rq);
 
@@ -483,6 +491,126 @@ static enum rxe_verdict atomic_request(struct request *rq)
 	return reply_atomic(rq, pkt->psn, res.orig);
 }
 
+static enum rxe_verdict reply_done(struct request *rq, u32 psn)
+{
+	rq->reply->kind = RXE_REPLY_DONE;
+	rq->reply->psn = psn;
+	rq->reply->msn = rq->qp->resp.msn;
+	return RXE_DONE;
+}
+
+/* IBTA A19.4: eight bytes, all of them or none. */
+static enum rxe_verdict atomic_write(struct request *rq)
+{
+	const struct rxe_pkt *pkt = rq->pkt;
+	struct rxe_qp *qp = rq->qp;
+	struct rxe_resp *r = &qp->resp;
+	u64 value = 0;
+	struct rxe_seg kseg = { .kbuf = &value, .length = sizeof(value) };
+	struct rxe_iter dst = { .seg = &kseg, .nseg = 1 };
+	struct rxe_seg seg;
+	int err;
+
+	if (r->in_msg || pkt->va & 7 || pkt->payload != sizeof(value) ||
+	    !(qp->attr.qp_access_flags & IB_ACCESS_REMOTE_WRITE))
+		return refuse(rq, RXE_AETH_NAK_INV_REQ);
+	if (rxe_copy(&dst, rq->data, sizeof(value), rq->copy_flags, rq->stop) <
+	    sizeof(value))
+		return park(rq) ? RXE_MISS : RXE_DROPPED;
+	if (rxe_seg_open_remote(qp->ibqp.pd, qp->qpn, pkt->rkey, pkt->va,
+				sizeof(value), IB_ACCESS_REMOTE_WRITE, &seg))
+		return refuse(rq, RXE_AETH_NAK_ACCESS);
+	err = rxe_atomic(&seg, RXE_ATOMIC_WRITE, value, 0, NULL, rq->copy_flags,
+			 rq->stop);
+	if (err == -EAGAIN && park(rq)) {
+		rxe_seg_close(&seg);
+		return RXE_MISS;
+	}
+	rxe_seg_close(&seg);
+	if (err)
+		return refuse(rq, err == -EINVAL ? RXE_AETH_NAK_INV_REQ :
+						   RXE_AETH_NAK_ACCESS);
+	rq->reply->done = sizeof(value);
+	r->psn = rxe_psn_add(r->psn, 1);
+	r->msn = rxe_psn_add(r->msn, 1);
+	return reply_done(rq, pkt->psn);
+}
+
+/* The next stretch of a FLUSH from byte @off on; RXE_DONE: flush_off has moved. */
+static enum rxe_verdict flush_stretch(struct request *rq, u64 va, u64 len,
+				      u32 access)
+{
+	struct rxe_qp *qp = rq->qp;
+	struct rxe_resp *r = &qp->resp;
+	u32 n = min_t(u64, len - r->flush_off, FLUSH_STRETCH);
+	struct rxe_iter it;
+	struct rxe_seg seg;
+	int err;
+
+	if (open_remote(qp, rq->pkt->rkey, va + r->flush_off, n, 0, access,
+			&seg, &it))
+		return refuse(rq, RXE_AETH_NAK_ACCESS);
+	err = rxe_mem_flush(&it, n, rq->copy_flags, rq->stop);
+	if (err == -EAGAIN && park(rq)) {
+		rxe_seg_close(&seg);
+		return RXE_MISS;
+	}
+	rxe_seg_close(&seg);
+	if (err)
+		return refuse(rq, RXE_AETH_NAK_ACCESS);
+	r->flush_off += n;
+	return RXE_DONE;
+}
+
+/*
+ * IBTA A19.3. All writes before it have been copied already, and memory is
+ * coherent: global visibility takes a barrier. For persistence the range is
+ * written back, a stretch at a time.
+ */
+static enum rxe_verdict flush(struct request *rq)
+{
+	const struct rxe_pkt *pkt = rq->pkt;
+	struct rxe_qp *qp = rq->qp;
+	struct rxe_resp *r = &qp->resp;
+	u32 type = pkt->feth & RXE_FETH_TYPE;
+	u32 level = pkt->feth >> RXE_FETH_LEVEL_SHIFT & RXE_FETH_LEVEL;
+	u32 access = (type & IB_FLUSH_GLOBAL ? IB_ACCESS_FLUSH_GLOBAL : 0) |
+		     (type & IB_FLUSH_PERSISTENT ? IB_ACCESS_FLUSH_PERSISTENT : 0);
+	u64 va = pkt->va, len = pkt->length;
+	enum rxe_verdict v;
+	struct rxe_seg seg;
+
+	if (r->in_msg || !access || level > IB_FLUSH_MR ||
+	    type & ~(IB_FLUSH_GLOBAL | IB_FLUSH_PERSISTENT) ||
+	    (qp->attr.qp_access_flags & access) != access)
+		return refuse(rq, RXE_AETH_NAK_INV_REQ);
+	if (level == IB_FLUSH_MR &&
+	    rxe_key_range(qp->ibqp.pd, pkt->rkey, &va, &len))
+		return refuse(rq, RXE_AETH_NAK_ACCESS);
+
+	if (type & IB_FLUSH_PERSISTENT && r->flush_off < len) {
+		v = flush_stretch(rq, va, len, access);
+		if (v != RXE_DONE || rq->reply->kind)
+			return v;
+		if (r->flush_off < len) {
+			rxe_side_defer(rq->waiter);
+			return RXE_MISS;
+		}
+	} else {
+		/* the first byte and, of a range, the last one stand for all */
+		if (rxe_seg_open_remote(qp->ibqp.pd, qp->qpn, pkt->rkey, va,
+					level == IB_FLUSH_MR ? 1 : len, access,
+					&seg))
+			return refuse(rq, RXE_AETH_NAK_ACCESS);
+		rxe_seg_close(&seg);
+		smp_mb();	/* the data, before the response */
+	}
+	r->flush_off = 0;
+	r->psn = rxe_psn_add(r->psn, 1);
+	r->msn = rxe_psn_add(r->msn, 1);
+	return reply_done(rq, pkt->psn);
+}
+
 /* A request that was executed before, IBTA 9.7.5.1.5. */
 static enum rxe_verdict duplicate(struct request *rq)
 {
@@ -496,6 +624,9 @@ static enum rxe_verdict duplicate(struct request *rq)
 		return res ? reply_atomic(rq, pkt->psn, res->orig) :
 			     RXE_DROPPED;
 	}
+	/* what they did lasts: say so again, and do not do it again */
+	if (pkt->flags & (RXE_OP_FLUSH | RXE_OP_ATOMIC_WRITE))
+		return reply_done(rq, pkt->psn);
 	if (!(pkt->flags & RXE_OP_READ_REQ))
 		return reply_ack(rq, RXE_AETH_ACK, rxe_psn_add(r->psn, -1));
 	if (rq->local)
@@ -636,6 +767,10 @@ enum rxe_verdict rxe_resp_request(struct rxe_qp *qp, const struct rxe_pkt *pkt,
 		return read_request(&rq);
 	case RXE_OP_ATOMIC:
 		return atomic_request(&rq);
+	case RXE_OP_FLUSH:
+		return flush(&rq);
+	case RXE_OP_ATOMIC_WRITE:
+		return atomic_write(&rq);
 	default:
 		return refuse(&rq, RXE_AETH_NAK_INV_REQ);
 	}

@@ -18,17 +18,27 @@
 /* Longest a peer without a known time-out is left without an answer. */
 #define PARKED_PATIENCE_MS	200
 
+static u8 reply_opcode(const struct rxe_reply *reply)
+{
+	switch (reply->kind) {
+	case RXE_REPLY_ATOMIC:
+		return IB_OPCODE_RC_ATOMIC_ACKNOWLEDGE;
+	case RXE_REPLY_DONE:
+		return IB_OPCODE_RC_RDMA_READ_RESPONSE_ONLY;
+	default:
+		return IB_OPCODE_RC_ACKNOWLEDGE;
+	}
+}
+
 static void send_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 {
 	struct rxe_pkt pkt = {
-		.opcode = reply->kind == RXE_REPLY_ATOMIC ?
-			  IB_OPCODE_RC_ATOMIC_ACKNOWLEDGE :
-			  IB_OPCODE_RC_ACKNOWLEDGE,
+		.opcode = reply_opcode(reply),
 		.pkey = IB_DEFAULT_PKEY_FULL,
 		.qpn = qp->attr.dest_qp_num,
 		.psn = reply->psn,
-		.syndrome = reply->kind == RXE_REPLY_ATOMIC ? RXE_AETH_ACK :
-							      reply->syndrome,
+		.syndrome = reply->kind == RXE_REPLY_ACK ? reply->syndrome :
+							   RXE_AETH_ACK,
 		.msn = reply->msn,
 		.orig = reply->orig,
 	};
@@ -389,6 +399,7 @@ void rxe_resp_reset(struct rxe_qp *qp)
 	r->in_msg = false;
 	r->have_rwqe = false;
 	r->reading = false;
+	r->flush_off = 0;
 	r->ack_due = false;
 	r->rnr_told = false;
 	r->sender_waits = false;

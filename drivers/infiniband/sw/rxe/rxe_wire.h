@@ -106,6 +106,13 @@ static inline s32 rxe_psn_cmp(u32 a, u32 b)
 	return (s32)((a - b) << 8) >> 8;
 }
 
+/* FETH: type of placement, and how much, above it */
+enum {
+	RXE_FETH_TYPE		= 0x0f,
+	RXE_FETH_LEVEL_SHIFT	= 4,
+	RXE_FETH_LEVEL		= 0x03,		/* once shifted */
+};
+
 /* AETH syndromes, IBTA 9.7.5.1.1 */
 enum {
 	RXE_AETH_ACK		= 0x1f,		/* unlimited credit */

@@ -28,7 +28,10 @@ static bool opcode_allowed(enum ib_qp_type type, bool user, u32 op)
 	case IB_WR_RDMA_READ:
 	case IB_WR_ATOMIC_CMP_AND_SWP:
 	case IB_WR_ATOMIC_FETCH_AND_ADD:
+	case IB_WR_ATOMIC_WRITE:
 		return type == IB_QPT_RC;
+	case IB_WR_FLUSH:
+		return COMPAT_HAS_FLUSH && type == IB_QPT_RC;
 	case IB_WR_LOCAL_INV:
 	case IB_WR_BIND_MW:
 		return type == IB_QPT_RC || type == IB_QPT_UC;
@@ -43,12 +46,6 @@ static bool is_local_op(u32 op)
 {
 	return op == IB_WR_LOCAL_INV || op == IB_WR_BIND_MW ||
 	       op == IB_WR_REG_MR;
-}
-
-static bool is_atomic(u32 op)
-{
-	return op == IB_WR_ATOMIC_CMP_AND_SWP ||
-	       op == IB_WR_ATOMIC_FETCH_AND_ADD;
 }
 
 /* Sum of the SGEs; false if it does not fit a message. */
@@ -70,12 +67,15 @@ static u8 wqe_check(struct rxe_qp *qp, struct rxe_wqe *wqe)
 
 	if (!opcode_allowed(qp->type, qp->user, wqe->opcode))
 		return IB_WC_LOC_QP_OP_ERR;
-	if (inl && (wqe->opcode == IB_WR_RDMA_READ || is_atomic(wqe->opcode)))
+	if (inl && (wqe->opcode == IB_WR_RDMA_READ ||
+		    rxe_op_is_atomic(wqe->opcode)))
 		return IB_WC_LOC_QP_OP_ERR;
 	if (inl ? wqe->length > qp->max_inline :
 		  !sge_total(wqe->sge, wqe->num_sge, &wqe->length))
 		return IB_WC_LOC_LEN_ERR;
-	if (is_atomic(wqe->opcode) && wqe->length < 8)
+	if (rxe_op_is_atomic(wqe->opcode) && wqe->length < 8)
+		return IB_WC_LOC_LEN_ERR;
+	if (wqe->opcode == IB_WR_ATOMIC_WRITE && wqe->length != 8)
 		return IB_WC_LOC_LEN_ERR;
 	if (rxe_qp_is_dgram(qp) && wqe->length > qp->mtu)
 		return IB_WC_LOC_LEN_ERR;
@@ -86,6 +86,8 @@ static u8 wqe_check(struct rxe_qp *qp, struct rxe_wqe *wqe)
 static u8 wqe_from_user(struct rxe_qp *qp, const struct rxe_send_wr *wr,
 			struct rxe_wqe *wqe)
 {
+	struct compat_flush flush;
+
 	wqe->imm = wr->ex.imm_data;	/* same word as the key to invalidate */
 
 	switch (wqe->opcode) {
@@ -105,6 +107,14 @@ static u8 wqe_from_user(struct rxe_qp *qp, const struct rxe_send_wr *wr,
 			.addr = wr->wr.mw.addr,
 			.length = wr->wr.mw.length,
 		};
+		return IB_WC_SUCCESS;
+	case IB_WR_FLUSH:
+		flush = compat_wr_flush(wr);
+		wqe->remote_addr = flush.va;
+		wqe->rkey = flush.rkey;
+		wqe->flush_len = flush.len;
+		wqe->flush_type = flush.type;
+		wqe->flush_level = flush.level;
 		return IB_WC_SUCCESS;
 	case IB_WR_SEND:
 	case IB_WR_SEND_WITH_IMM:
@@ -144,11 +154,17 @@ static bool sq_snapshot(struct rxe_qp *qp)
 	wqe->wr_id = raw->wr.wr_id;
 	wqe->opcode = raw->wr.opcode;
 	wqe->flags = raw->wr.send_flags;
+	/* these come without SGEs: the one has no payload, the other's is here */
+	if (wqe->opcode == IB_WR_FLUSH)
+		wqe->flags &= ~IB_SEND_INLINE;
+	else if (wqe->opcode == IB_WR_ATOMIC_WRITE && !raw->dma.num_sge)
+		wqe->flags |= IB_SEND_INLINE;
+
 	if (wqe->flags & IB_SEND_INLINE) {
 		wqe->length = raw->dma.length;
 		memcpy(wqe->data, raw->dma.inline_data, min(wqe->length, qp->max_inline));
 	} else {
-		wqe->num_sge = raw->dma.num_sge;
+		wqe->num_sge = wqe->opcode == IB_WR_FLUSH ? 0 : raw->dma.num_sge;
 		if (wqe->num_sge > qp->max_send_sge) {
 			wqe->num_sge = 0;
 			wqe->status = IB_WC_LOC_QP_OP_ERR;
@@ -215,7 +231,7 @@ static void wqe_from_kernel(struct rxe_qp *qp, const struct ib_send_wr *wr,
 		refcount_inc(&wqe->dest->ref);
 		return;
 	}
-	switch (wr->opcode) {
+	switch (wqe->opcode) {
 	case IB_WR_ATOMIC_CMP_AND_SWP:
 	case IB_WR_ATOMIC_FETCH_AND_ADD:
 		wqe->remote_addr = atomic_wr(wr)->remote_addr;
@@ -231,6 +247,7 @@ static void wqe_from_kernel(struct rxe_qp *qp, const struct ib_send_wr *wr,
 	case IB_WR_RDMA_WRITE:
 	case IB_WR_RDMA_WRITE_WITH_IMM:
 	case IB_WR_RDMA_READ:
+	case IB_WR_ATOMIC_WRITE:
 		wqe->remote_addr = rdma_wr(wr)->remote_addr;
 		wqe->rkey = rdma_wr(wr)->rkey;
 		break;
