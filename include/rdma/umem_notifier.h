@@ -69,6 +69,7 @@ struct umem_stats {
 	u64 slow;		/* accesses through umem_hold_slow() */
 	u64 resident;		/* entries valid now */
 	u64 leaves;		/* table leaves allocated now (4 KiB each) */
+	u64 interior;		/* pages of the table above its leaves */
 };
 
 struct umem_export *umem_export_get(struct mm_struct *mm);

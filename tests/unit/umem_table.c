@@ -26,20 +26,32 @@ static unsigned long rnd(unsigned long *state)
 	return *state >> 33;
 }
 
-atomic64_t *umem_leaf_alloc(gfp_t gfp)
+/* Pages that the table has, and the allocation that fails. */
+static long pages_used, fail_at;
+
+void *umem_pages_alloc(gfp_t gfp, unsigned int order)
 {
-	return kvzalloc(LEAF_PAGES * sizeof(atomic64_t), gfp);
+	size_t size = PAGE_SIZE << order;
+	void *p;
+
+	(void)gfp;
+	if (fail_at && !--fail_at)
+		return NULL;
+	p = aligned_alloc(PAGE_SIZE, size);
+	__atomic_fetch_add(&pages_used, 1, __ATOMIC_RELAXED);
+	return memset(p, 0, size);
 }
 
-void umem_leaf_free(atomic64_t *ent)
+void umem_pages_free(void *p)
 {
-	free(ent);
+	__atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
+	free(p);
 }
 
-void umem_leaf_free_rcu(atomic64_t *ent)
+void umem_pages_free_rcu(void *p)
 {
 	synchronize_rcu();
-	free(ent);
+	umem_pages_free(p);
 }
 
 /* ---- one thread, compared with a model ---- */
@@ -349,6 +361,8 @@ static void test_model(void)
 	umem_table_end(t, 0, -1UL);
 	ok(!atomic_long_read(&t->resident) && !atomic_long_read(&t->leaves),
 	   "zapping and pruning all of it leaves no leaf");
+	ok(!t->root && !atomic_long_read(&t->interior) && !pages_used,
+	   "and gives all memory back");
 	umem_table_destroy(t);
 	free(t);
 }
@@ -370,6 +384,40 @@ static void test_frame_change(void)
 	   "a frame that changed unannounced is replaced, rights and all");
 	ok(umem_entry_hold(e, false, &got) && got == 8, "by the newer one");
 	umem_entry_drop(e);
+	umem_table_destroy(t);
+	free(t);
+}
+
+/* What was touched is paid for, and given back with the addresses. */
+static void test_memory(void)
+{
+	struct umem_table *t = aligned_alloc(64, sizeof(*t));
+	unsigned long va, gib = 1UL << 30;
+	long i, one, all;
+
+	memset(t, 0, sizeof(*t));
+	umem_table_init(t, VA_BITS);
+	for (i = 1; i < 5; i++) {
+		fail_at = i;
+		if (umem_table_populate(t, 0, GFP_KERNEL) != -ENOMEM)
+			break;
+	}
+	ok(i == 5 && !pages_used, "what was allocated before memory ran out is given back");
+	fail_at = 0;
+	umem_table_populate(t, 0, GFP_KERNEL);
+	one = pages_used;
+	for (i = 1; i < 1024; i++)
+		umem_table_populate(t, i * gib, GFP_KERNEL);
+	all = pages_used;
+	ok(one == 4 && all <= 1024 * 2 + 4, "1 TiB takes %ld pieces for 1024 touches", all);
+	ok(atomic_long_read(&t->interior) == 2 * 1024 + 2 + 1, "and counts them");
+	umem_table_prune(t, gib, 512 * gib + UMEM_LEAF_SIZE - 1);
+	ok(pages_used == all - 511 * 2, "unmapping half of it gives half of it back");
+	umem_table_prune(t, 0, UMEM_LEAF_SIZE);
+	ok(pages_used == all - 512 * 2 - 1, "a node goes with its last dir");
+	for (va = 512 * gib; va < 1024 * gib; va += gib)
+		umem_table_prune(t, va, va + gib);
+	ok(!pages_used && !t->root, "the rest, piece by piece");
 	umem_table_destroy(t);
 	free(t);
 }
@@ -411,7 +459,12 @@ static unsigned long holds, installs, lost, zaps, bad_stamp, bad_zap;
 
 static unsigned long race_va(unsigned int i)
 {
-	return 0x7f0000000000UL + i / 64 * UMEM_LEAF_SIZE + i % 64 * PAGE_SIZE;
+	/* Two neighbours, and one in a dir of its own. */
+	static const unsigned long leaf[RACE_LEAVES] = {
+		0x7f0000000000UL, 0x7f0000000000UL + UMEM_LEAF_SIZE, 0x7f8040000000UL,
+	};
+
+	return leaf[i / 64] + i % 64 * PAGE_SIZE;
 }
 
 static int frame_alloc(unsigned long stamp)
@@ -542,17 +595,19 @@ static void *unmapper(void *arg)
 	unsigned int i, k, n, rounds;
 
 	for (rounds = 0; rounds < 800; rounds++) {
-		bool all = !(rnd(&s) % 32);
+		bool all = !(rnd(&s) % 8);
 
 		if (all) {
-			i = 0;
-			n = RACE_PAGES;
-			start = 0;
+			/* everything, or what has the last dir to itself */
+			i = rnd(&s) % 2 ? 0 : RACE_PAGES - 64;
+			n = RACE_PAGES - i;
+			start = i ? race_va(i) : 0;
 			end = 1UL << VA_BITS;
 		} else {
 			i = rnd(&s) % RACE_PAGES;
 			n = 1 + rnd(&s) % 64;
 			n = min(n, (unsigned int)(RACE_PAGES - i));
+			/* what lies between the leaves is nobody's */
 			start = race_va(i);
 			end = race_va(i + n - 1) + PAGE_SIZE;
 		}
@@ -642,7 +697,7 @@ static void test_threads(void)
 	umem_table_prune(race, 0, -1UL);
 	umem_table_end(race, 0, -1UL);
 	ok(frames_free == FRAMES, "all frames are free");
-	ok(!atomic_long_read(&race->leaves), "no leaf is left");
+	ok(!atomic_long_read(&race->leaves) && !pages_used, "no leaf is left, nor anything above");
 	umem_table_destroy(race);
 	free(race);
 }
@@ -653,6 +708,7 @@ int main(int argc, char **argv)
 	diag("seed %lu", seed);
 	test_model();
 	test_frame_change();
+	test_memory();
 	test_threads();
 	return tap_done();
 }

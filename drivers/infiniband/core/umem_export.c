@@ -86,26 +86,30 @@ static void umem_hold_lockdep(void)
 }
 #endif
 
-/* Leaves are whole pages. */
+/* The table is made of whole pages. */
 
-atomic64_t *umem_leaf_alloc(gfp_t gfp)
+void *umem_pages_alloc(gfp_t gfp, unsigned int order)
 {
-	return (atomic64_t *)get_zeroed_page(gfp);
+	return (void *)__get_free_pages(gfp | __GFP_ZERO | __GFP_COMP, order);
 }
 
-void umem_leaf_free(atomic64_t *ent)
+void umem_pages_free(void *p)
 {
-	free_page((unsigned long)ent);
+	struct page *page = virt_to_page(p);
+
+	__free_pages(page, compound_order(page));
 }
 
-static void umem_leaf_free_cb(struct rcu_head *rcu)
+static void umem_pages_free_cb(struct rcu_head *rcu)
 {
-	__free_page(container_of(rcu, struct page, rcu_head));
+	struct page *page = container_of(rcu, struct page, rcu_head);
+
+	__free_pages(page, compound_order(page));
 }
 
-void umem_leaf_free_rcu(atomic64_t *ent)
+void umem_pages_free_rcu(void *p)
 {
-	call_rcu(&virt_to_page(ent)->rcu_head, umem_leaf_free_cb);
+	call_rcu(&virt_to_page(p)->rcu_head, umem_pages_free_cb);
 }
 
 /* Notifier operations */
@@ -203,6 +207,7 @@ static void umem_stats_add(struct umem_export *ex, struct umem_stats *st)
 	st->slow += atomic64_read(&c->slow);
 	st->resident += atomic_long_read(&ex->table.resident);
 	st->leaves += atomic_long_read(&ex->table.leaves);
+	st->interior += atomic_long_read(&ex->table.interior);
 }
 
 static void umem_export_list(struct umem_export *ex)
@@ -219,6 +224,7 @@ static void umem_export_unlist(struct umem_export *ex)
 	umem_stats_add(ex, &umem_past);
 	umem_past.resident = 0;
 	umem_past.leaves = 0;
+	umem_past.interior = 0;
 	spin_unlock(&umem_exports_lock);
 }
 
@@ -468,7 +474,7 @@ static void __exit umem_exit(void)
 {
 	/*
 	 * The modules that use us are gone, and so are their references. What
-	 * is left is on its way: subscription, export, leaf.
+	 * is left is on its way: subscription, export, pages of tables.
 	 */
 	mmu_notifier_synchronize();
 	destroy_workqueue(umem_wq);

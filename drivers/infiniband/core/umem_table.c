@@ -5,20 +5,24 @@
  *	root node -> node -> dir -> leaf (512 entries, 2 MiB of address space)
  *
  * Lifetime
- *	Nodes and dirs are added on first touch and freed with the table. Leaves
- *	are added on first touch and unlinked by umem_table_prune(); their memory
- *	goes after an RCU grace period. A leaf's lock lives in its dir's slot,
- *	so locking never races with unlinking.
+ *	Leaves, dirs and nodes are added on first touch. umem_table_prune() unlinks
+ *	the leaves that have become empty, then the dirs and nodes above them;
+ *	their memory goes after an RCU grace period, so whoever walks is in a read
+ *	side section. Links grow and dirs and nodes are unlinked under the table's
+ *	lock; a leaf is unlinked under its own lock. What is found by walking may
+ *	have been unlinked since: then its slots are empty, and stay so.
+ *
+ *	A leaf's lock is that of its bucket, which lives as long as the table.
  *
  * Entry
  *	Frame number, VALID, WRITE, ACCESSED, DIRTY and a hold count in one
  *	64 bit atomic.
- *	- Only the owner of the slot lock sets or clears VALID and WRITE or
+ *	- Only the owner of the leaf's lock sets or clears VALID and WRITE or
  *	  changes the frame number.
  *	- Anyone raises the count by cmpxchg, while VALID is set (and WRITE, to
  *	  write), and lowers it at any time. Holders neither sleep nor wait.
  *	- Anyone clears ACCESSED.
- *	Hence: while nobody owns the slot lock, an entry without VALID has count
+ *	Hence: while nobody owns the leaf's lock, an entry without VALID has count
  *	zero, because whoever clears VALID waits for zero before it unlocks.
  *	The wait is short and certain: VALID is gone, so no new holder comes, and
  *	every holder runs with preemption disabled and touches at most a page.
@@ -32,8 +36,8 @@
  *	    begin: active++			s = snap
  *	    (A) full barrier			look the pages up
  *	    walk; lock; zap; unlock		publish leaf
- *	    ... page tables change ...		(B) full barrier
- *	    (C) full barrier; seq++		lock
+ *	    ... page tables change ...		walk; lock; leaf still there?
+ *	    (C) full barrier; seq++		(B) full barrier
  *	    (D) full barrier; active--		active == 0, then seq == s ? install
  *						unlock
  *
@@ -45,16 +49,20 @@
  *	invalidation over finds that the sequence has moved.
  *
  * Lock order
- *	The slot lock is the innermost lock of all; two are never held at once.
- *	It is a raw lock taken in process context only, also where sleeping is
- *	forbidden, with interrupts on. Softirqs hold entries but take no lock.
+ *	The table's lock, then a leaf's lock, the innermost of all; two leaves' are
+ *	never held at once. Both are raw locks taken in process context only, also
+ *	where sleeping is forbidden, with interrupts on. Softirqs hold entries but
+ *	take no lock.
  */
 #include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "umem_table.h"
+
+/* Interior levels, at most, and the leaves below them. */
+#define UMEM_LEVELS	(1 + (BITS_PER_LONG - UMEM_LEAF_SHIFT) / UMEM_LEVEL_BITS)
+#define UMEM_DIR_ORDER	(sizeof(struct umem_dir) > PAGE_SIZE)
 
 /**
  * umem_table_init() - make an empty table
@@ -65,6 +73,10 @@
  */
 int umem_table_init(struct umem_table *t, unsigned int va_bits)
 {
+	unsigned int i;
+
+	BUILD_BUG_ON(sizeof(struct umem_node) != PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(struct umem_dir) > 2 * PAGE_SIZE);
 	if (va_bits <= PAGE_SHIFT || va_bits >= BITS_PER_LONG)
 		return -EINVAL;
 
@@ -72,6 +84,9 @@ int umem_table_init(struct umem_table *t, unsigned int va_bits)
 	t->top = UMEM_LEAF_SHIFT;
 	while (t->top + UMEM_LEVEL_BITS < va_bits)
 		t->top += UMEM_LEVEL_BITS;
+	raw_spin_lock_init(&t->lock);
+	for (i = 0; i <= UMEM_BUCKETS; i++)
+		raw_spin_lock_init(&t->bucket[i].lock);
 	return 0;
 }
 
@@ -81,8 +96,8 @@ static void umem_dir_free(struct umem_dir *dir)
 
 	for (i = 0; i < UMEM_FANOUT; i++)
 		if (dir->slot[i].ent)
-			umem_leaf_free(dir->slot[i].ent);
-	kvfree(dir);
+			umem_pages_free(dir->slot[i].ent);
+	umem_pages_free(dir);
 }
 
 static void umem_subtree_free(void *p, unsigned int shift)
@@ -98,7 +113,7 @@ static void umem_subtree_free(void *p, unsigned int shift)
 	}
 	for (i = 0; i < UMEM_FANOUT; i++)
 		umem_subtree_free(node->child[i], shift - UMEM_LEVEL_BITS);
-	kvfree(node);
+	umem_pages_free(node);
 }
 
 /**
@@ -113,36 +128,130 @@ void umem_table_destroy(struct umem_table *t)
 	t->root = NULL;
 }
 
-static void *umem_interior_alloc(unsigned int shift, gfp_t gfp)
+static struct umem_bucket *umem_bucket_of(struct umem_table *t, unsigned long va)
 {
-	struct umem_dir *dir;
-	unsigned int i;
-
-	if (shift > UMEM_LEAF_SHIFT)
-		return kvzalloc(sizeof(struct umem_node), gfp);
-
-	dir = kvzalloc(sizeof(*dir), gfp);
-	if (dir)
-		for (i = 0; i < UMEM_FANOUT; i++)
-			raw_spin_lock_init(&dir->slot[i].lock);
-	return dir;
+	return &t->bucket[(va >> UMEM_LEAF_SHIFT) % UMEM_BUCKETS];
 }
 
-/* Follow *@link, filling it if it is empty. cmpxchg() publishes. */
-static void *umem_interior_get(void **link, unsigned int shift, gfp_t gfp)
+static struct umem_bucket *umem_bucket_big(struct umem_table *t)
 {
-	void *p = rcu_dereference_raw(*link), *new;
+	return &t->bucket[UMEM_BUCKETS];
+}
 
-	if (p)
-		return p;
-	new = umem_interior_alloc(shift, gfp);
-	if (!new)
-		return NULL;
-	p = cmpxchg(link, NULL, new);
-	if (!p)
-		return new;
-	kvfree(new);
-	return p;
+static void umem_leaf_lock(struct umem_table *t, unsigned long va)
+{
+	raw_spin_lock(&umem_bucket_of(t, va)->lock);
+}
+
+static void umem_leaf_unlock(struct umem_table *t, unsigned long va)
+{
+	raw_spin_unlock(&umem_bucket_of(t, va)->lock);
+}
+
+/* Levels count from the leaves, 0, to the root. */
+static unsigned int umem_level(unsigned int shift)
+{
+	return (shift - UMEM_LEAF_SHIFT) / UMEM_LEVEL_BITS + 1;
+}
+
+static unsigned int umem_level_order(unsigned int level)
+{
+	return level == 1 ? UMEM_DIR_ORDER : 0;
+}
+
+/*
+ * Link the way down to the leaf of @va, as far as @spare has what is missing.
+ * Returns the level that it lacks, or -1 when the leaf is there.
+ */
+static int umem_table_graft(struct umem_table *t, unsigned long va, void **spare)
+{
+	void **link = &t->root;
+	unsigned int shift = t->top, level;
+	struct umem_slot *slot;
+	int lacks = -1;
+
+	raw_spin_lock(&t->lock);
+	for (;; shift -= UMEM_LEVEL_BITS) {
+		struct umem_node *node;
+
+		level = umem_level(shift);
+		if (!*link) {
+			if (!spare[level]) {
+				lacks = level;
+				goto out;
+			}
+			/* Publishes the zeroed links to rcu_dereference_raw(). */
+			smp_store_release(link, spare[level]);
+			spare[level] = NULL;
+			atomic_long_add(1L << umem_level_order(level), &t->interior);
+		}
+		if (shift == UMEM_LEAF_SHIFT)
+			break;
+		node = *link;
+		link = &node->child[umem_table_index(va, shift)];
+	}
+
+	slot = &((struct umem_dir *)*link)->slot[umem_table_index(va, shift)];
+	umem_leaf_lock(t, va);
+	if (!slot->ent && !spare[0]) {
+		lacks = 0;
+	} else if (!slot->ent) {
+		smp_store_release(&slot->ent, spare[0]);
+		spare[0] = NULL;
+		atomic_long_inc(&t->leaves);
+	}
+	umem_leaf_unlock(t, va);
+out:
+	raw_spin_unlock(&t->lock);
+	return lacks;
+}
+
+static bool umem_interior_empty(void *p, unsigned int shift)
+{
+	struct umem_node *node = p;
+	struct umem_dir *dir = p;
+	unsigned int i;
+
+	for (i = 0; i < UMEM_FANOUT; i++)
+		if (shift > UMEM_LEAF_SHIFT ? !!node->child[i] :
+					      !!READ_ONCE(dir->slot[i].ent))
+			return false;
+	return true;
+}
+
+/* Unlink what is empty above the place of @va's leaf. */
+static void umem_table_trim(struct umem_table *t, unsigned long va)
+{
+	void **path[UMEM_LEVELS], *dead[UMEM_LEVELS];
+	void **link = &t->root;
+	unsigned int shift = t->top, depth = 0, n = 0;
+
+	raw_spin_lock(&t->lock);
+	while (*link) {
+		struct umem_node *node = *link;
+
+		path[depth++] = link;
+		if (shift == UMEM_LEAF_SHIFT)
+			break;
+		link = &node->child[umem_table_index(va, shift)];
+		shift -= UMEM_LEVEL_BITS;
+	}
+	/* The way may have ended early: then there is one level more to go up. */
+	if (!*link)
+		shift += UMEM_LEVEL_BITS;
+	for (; depth--; shift += UMEM_LEVEL_BITS) {
+		void *p = *path[depth];
+
+		if (!umem_interior_empty(p, shift))
+			break;
+		WRITE_ONCE(*path[depth], NULL);
+		atomic_long_sub(1L << umem_level_order(umem_level(shift)),
+				&t->interior);
+		dead[n++] = p;
+	}
+	raw_spin_unlock(&t->lock);
+	while (n--)
+		umem_pages_free_rcu(dead[n]);
 }
 
 /**
@@ -158,51 +267,37 @@ static void *umem_interior_get(void **link, unsigned int shift, gfp_t gfp)
  */
 int umem_table_populate(struct umem_table *t, unsigned long va, gfp_t gfp)
 {
-	void **link = &t->root;
-	unsigned int shift = t->top;
-	struct umem_node *node;
-	struct umem_slot *slot;
-	struct umem_dir *dir;
-	atomic64_t *ent;
-	void *p;
+	void *spare[UMEM_LEVELS + 1] = { };
+	unsigned int level;
+	bool there;
+	int lacks;
 
 	if (va > t->last)
 		return -EFAULT;
 
-	for (;; shift -= UMEM_LEVEL_BITS) {
-		p = umem_interior_get(link, shift, gfp);
-		if (!p)
-			return -ENOMEM;
-		if (shift == UMEM_LEAF_SHIFT)
-			break;
-		node = p;
-		link = &node->child[umem_table_index(va, shift)];
-	}
-
-	dir = p;
-	slot = &dir->slot[umem_table_index(va, shift)];
-	if (READ_ONCE(slot->ent))
+	rcu_read_lock();
+	there = umem_table_entry(t, va);
+	rcu_read_unlock();
+	if (there)
 		return 0;
-	ent = umem_leaf_alloc(gfp);
-	if (!ent)
-		return -ENOMEM;
 
-	raw_spin_lock(&slot->lock);
-	if (!slot->ent) {
-		/* Publishes the zeroed entries to rcu_dereference_raw(). */
-		smp_store_release(&slot->ent, ent);
-		ent = NULL;
-		atomic_long_inc(&t->leaves);
+	while ((lacks = umem_table_graft(t, va, spare)) >= 0) {
+		spare[lacks] = umem_pages_alloc(gfp, umem_level_order(lacks));
+		if (!spare[lacks])
+			break;
 	}
-	raw_spin_unlock(&slot->lock);
-	if (ent)
-		umem_leaf_free(ent);
-	return 0;
+	for (level = 0; level <= UMEM_LEVELS; level++)
+		if (spare[level])
+			umem_pages_free(spare[level]);
+	if (lacks < 0)
+		return 0;
+	umem_table_trim(t, va);
+	return -ENOMEM;
 }
 
 /*
  * Find the first leaf at or above *@va, skipping what is absent. Moves *@va
- * up to the address found, never beyond @last.
+ * up to the address found, never beyond @last. In an RCU read side section.
  */
 static struct umem_slot *umem_table_next(struct umem_table *t,
 					 unsigned long *va, unsigned long last)
@@ -250,7 +345,7 @@ static unsigned long umem_leaf_after(unsigned long va)
 }
 
 /*
- * Take VALID from @nr entries and see their holders off. Called with the slot
+ * Take VALID from @nr entries and see their holders off. Called with the leaf's
  * lock held, and returns with no holder left: this is the wait of N3.
  */
 static unsigned int umem_entries_zap(struct umem_slot *slot, atomic64_t *e,
@@ -285,7 +380,7 @@ static unsigned int umem_entries_zap(struct umem_slot *slot, atomic64_t *e,
  * On return nobody holds a page of the range. Nobody will until
  * umem_table_end(), if umem_table_begin() came before.
  *
- * Context: process; takes slot locks, sleeps only in cond_resched().
+ * Context: process; takes leaves' locks, sleeps only in cond_resched().
  * Return: number of entries that were valid.
  */
 unsigned long umem_table_zap(struct umem_table *t, unsigned long start,
@@ -294,15 +389,22 @@ unsigned long umem_table_zap(struct umem_table *t, unsigned long start,
 	unsigned long va = start, last = end - 1, zapped = 0;
 	struct umem_slot *slot;
 
-	while (va <= last && (slot = umem_table_next(t, &va, last))) {
+	while (va <= last) {
 		unsigned int n = 0;
 
-		raw_spin_lock(&slot->lock);
+		rcu_read_lock();
+		slot = umem_table_next(t, &va, last);
+		if (!slot) {
+			rcu_read_unlock();
+			break;
+		}
+		umem_leaf_lock(t, va);
 		if (slot->nr_valid)
 			n = umem_entries_zap(slot,
 					     slot->ent + umem_table_index(va, PAGE_SHIFT),
 					     umem_leaf_span(va, last));
-		raw_spin_unlock(&slot->lock);
+		umem_leaf_unlock(t, va);
+		rcu_read_unlock();
 		if (n) {
 			zapped += n;
 			atomic_long_sub(n, &t->resident);
@@ -314,53 +416,67 @@ unsigned long umem_table_zap(struct umem_table *t, unsigned long start,
 	return zapped;
 }
 
+/* Unlink the first empty leaf from *@va on, within [*@va, @last]; false: none. */
+static bool umem_table_unlink(struct umem_table *t, unsigned long *va,
+			      unsigned long last)
+{
+	atomic64_t *ent = NULL;
+	struct umem_slot *slot;
+
+	while (!ent && *va <= last) {
+		rcu_read_lock();
+		slot = umem_table_next(t, va, last);
+		if (!slot || (*va | (UMEM_LEAF_SIZE - 1)) > last) {
+			rcu_read_unlock();
+			return false;
+		}
+		umem_leaf_lock(t, *va);
+		if (!slot->nr_valid && slot->ent) {
+			ent = slot->ent;
+			WRITE_ONCE(slot->ent, NULL);
+		}
+		umem_leaf_unlock(t, *va);
+		rcu_read_unlock();
+		if (!ent)
+			*va = umem_leaf_after(*va);
+	}
+	if (!ent)
+		return false;
+	atomic_long_dec(&t->leaves);
+	umem_pages_free_rcu(ent);
+	return true;
+}
+
 /**
- * umem_table_prune() - unlink the empty leaves of a range
+ * umem_table_prune() - unlink the empty leaves of a range, and what they leave empty
  * @t: table
  * @start: first address
  * @end: address after the last
  *
  * Leaves that the range covers only in part stay.
  *
- * Context: process; takes slot locks, does not sleep.
+ * Context: process; takes the table's and leaves' locks, does not sleep.
  */
 void umem_table_prune(struct umem_table *t, unsigned long start,
 		      unsigned long end)
 {
-	unsigned long va, last = end - 1;
-	struct umem_slot *slot;
-	atomic64_t *ent;
+	unsigned long va, gone = 0, last = end - 1;
+	bool any = false;
 
 	if (start > t->last)
 		return;
 	va = (start + UMEM_LEAF_SIZE - 1) & ~(UMEM_LEAF_SIZE - 1);
 
-	while (va <= last && (slot = umem_table_next(t, &va, last))) {
-		if ((va | (UMEM_LEAF_SIZE - 1)) > last)
-			break;
-		ent = NULL;
-		raw_spin_lock(&slot->lock);
-		if (!slot->nr_valid && slot->ent) {
-			ent = slot->ent;
-			WRITE_ONCE(slot->ent, NULL);
-		}
-		raw_spin_unlock(&slot->lock);
-		if (ent) {
-			atomic_long_dec(&t->leaves);
-			umem_leaf_free_rcu(ent);
-		}
+	while (umem_table_unlink(t, &va, last)) {
+		/* A dir is looked at once, when all of it has been dealt with. */
+		if (any && (gone ^ va) >> UMEM_DIR_SHIFT)
+			umem_table_trim(t, gone);
+		gone = va;
+		any = true;
 		va = umem_leaf_after(va);
 	}
-}
-
-static struct umem_bucket *umem_bucket_of(struct umem_table *t, unsigned long va)
-{
-	return &t->bucket[(va >> UMEM_LEAF_SHIFT) % UMEM_BUCKETS];
-}
-
-static struct umem_bucket *umem_bucket_big(struct umem_table *t)
-{
-	return &t->bucket[UMEM_BUCKETS];
+	if (any)
+		umem_table_trim(t, gone);
 }
 
 /* Number of address buckets a range is counted in; 0: in the big one. */
@@ -463,7 +579,7 @@ long umem_table_snap(struct umem_table *t, unsigned long va)
  *
  * The caller keeps the pages from being freed until this returns.
  *
- * Context: process; takes the slot lock, does not sleep.
+ * Context: process; takes the leaf's lock, does not sleep.
  * Return: number of entries that became valid, or -EAGAIN, with nothing
  * installed, if the lookup raced with an invalidation or the leaf is gone.
  */
@@ -472,18 +588,18 @@ int umem_table_install(struct umem_table *t, unsigned long va,
 		       long snap)
 {
 	u64 flags = UMEM_ENT_VALID | (write ? UMEM_ENT_WRITE : 0);
-	struct umem_slot *slot = umem_table_slot(t, va);
 	int fresh = 0, ret = -EAGAIN;
+	struct umem_slot *slot;
 	unsigned int i;
 	atomic64_t *e;
 
-	if (!slot)
-		return -EAGAIN;
-
+	rcu_read_lock();
+	umem_leaf_lock(t, va);
+	slot = umem_table_slot(t, va);
+	if (!slot || !slot->ent)
+		goto out;
 	smp_mb();			/* (B) */
-	raw_spin_lock(&slot->lock);
-	if (!slot->ent || umem_table_active(t, va) ||
-	    umem_table_snap(t, va) != snap)
+	if (umem_table_active(t, va) || umem_table_snap(t, va) != snap)
 		goto out;
 
 	e = slot->ent + umem_table_index(va, PAGE_SHIFT);
@@ -505,7 +621,8 @@ int umem_table_install(struct umem_table *t, unsigned long va,
 	}
 	ret = fresh;
 out:
-	raw_spin_unlock(&slot->lock);
+	umem_leaf_unlock(t, va);
+	rcu_read_unlock();
 	if (ret > 0)
 		atomic_long_add(ret, &t->resident);
 	return ret;
@@ -586,18 +703,18 @@ bool umem_table_young(struct umem_table *t, unsigned long start,
 	bool young = false;
 	atomic64_t *e;
 
+	rcu_read_lock();
 	while (va <= last && (slot = umem_table_next(t, &va, last))) {
-		rcu_read_lock();
 		e = rcu_dereference_raw(slot->ent);
 		if (e) {
 			e += umem_table_index(va, PAGE_SHIFT);
 			young |= umem_entries_young(e, umem_leaf_span(va, last), clear);
 		}
-		rcu_read_unlock();
 		if (young && !clear)
 			break;
 		va = umem_leaf_after(va);
 	}
+	rcu_read_unlock();
 	return young;
 }
 
@@ -618,20 +735,25 @@ unsigned long umem_table_resident(struct umem_table *t, unsigned long start,
 	unsigned int i, nr;
 	atomic64_t *e;
 
-	while (va <= last && (slot = umem_table_next(t, &va, last))) {
+	while (va <= last) {
+		rcu_read_lock();
+		slot = umem_table_next(t, &va, last);
+		if (!slot) {
+			rcu_read_unlock();
+			break;
+		}
 		nr = umem_leaf_span(va, last);
 		if (nr == UMEM_FANOUT) {
 			sum += READ_ONCE(slot->nr_valid);
 		} else {
-			rcu_read_lock();
 			e = rcu_dereference_raw(slot->ent);
 			if (e)
 				e += umem_table_index(va, PAGE_SHIFT);
 			for (i = 0; e && i < nr; i++)
 				if (atomic64_read(&e[i]) & UMEM_ENT_VALID)
 					sum++;
-			rcu_read_unlock();
 		}
+		rcu_read_unlock();
 		cond_resched();
 		va = umem_leaf_after(va);
 	}

@@ -44,12 +44,10 @@
 /**
  * struct umem_slot - one leaf's place in the lowest interior node
  * @ent: the leaf, 512 entries in a page of their own; RCU; NULL if absent
- * @lock: install against zap and unlink, for the entries of this leaf
- * @nr_valid: valid entries of @ent; under @lock
+ * @nr_valid: valid entries of @ent; under the leaf's lock
  */
 struct umem_slot {
 	atomic64_t *ent;
-	raw_spinlock_t lock;
 	unsigned int nr_valid;
 };
 
@@ -61,17 +59,26 @@ struct umem_node {
 	void *child[UMEM_FANOUT];	/* nodes, or dirs below the last level */
 };
 
+/**
+ * struct umem_bucket - what leaves share whose addresses are far apart
+ * @active: invalidations running
+ * @seq: invalidations ended
+ * @lock: "the leaf's lock": install against zap and unlink
+ */
 struct umem_bucket {
-	atomic_t active;	/* invalidations running */
-	atomic_long_t seq;	/* invalidations ended */
+	atomic_t active;
+	raw_spinlock_t lock;
+	atomic_long_t seq;
 };
 
 struct umem_table {
 	void *root;		/* node, or dir if @top is UMEM_LEAF_SHIFT */
 	unsigned int top;	/* address bits below the root's index */
 	unsigned long last;	/* highest address */
+	raw_spinlock_t lock;	/* growing and shrinking */
 	atomic_long_t resident;	/* valid entries */
 	atomic_long_t leaves;
+	atomic_long_t interior;	/* pages of nodes and dirs */
 
 	struct umem_bucket bucket[UMEM_BUCKETS + 1] ____cacheline_aligned_in_smp;
 };
@@ -102,10 +109,10 @@ bool umem_table_young(struct umem_table *t, unsigned long start,
 unsigned long umem_table_resident(struct umem_table *t, unsigned long start,
 				  unsigned long end);
 
-/* Supplied by the user of the table: zeroed page-sized leaves. */
-atomic64_t *umem_leaf_alloc(gfp_t gfp);
-void umem_leaf_free(atomic64_t *ent);
-void umem_leaf_free_rcu(atomic64_t *ent);
+/* Supplied by the user of the table: 1 << @order zeroed pages, given back as a whole. */
+void *umem_pages_alloc(gfp_t gfp, unsigned int order);
+void umem_pages_free(void *p);
+void umem_pages_free_rcu(void *p);
 
 static inline unsigned int umem_table_index(unsigned long va,
 					    unsigned int shift)
@@ -118,10 +125,9 @@ static inline unsigned int umem_table_index(unsigned long va,
  * @t: table
  * @va: any address
  *
- * Interior nodes live as long as the table, so the result does too.
- *
- * Context: any.
- * Return: the slot, or NULL if no leaf near @va was ever populated.
+ * Context: any, inside an RCU read side section (disabled preemption is one).
+ * Return: the slot, valid until the section ends, or NULL if there is no leaf
+ * near @va.
  */
 static inline struct umem_slot *umem_table_slot(struct umem_table *t,
 						unsigned long va)

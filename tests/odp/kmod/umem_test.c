@@ -198,6 +198,7 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		st.slow = us.slow;
 		st.resident = us.resident;
 		st.leaves = us.leaves;
+		st.interior = us.interior;
 		return copy_to_user((void __user *)arg, &st, sizeof(st)) ? -EFAULT : 0;
 	}
 

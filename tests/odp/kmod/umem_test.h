@@ -33,7 +33,7 @@ struct umem_test_io {
 struct umem_test_stats {
 	__u64 faults, fault_pages, prefetches, prefetch_pages;
 	__u64 invalidations, invalidated_pages, retries, slow;
-	__u64 resident, leaves;
+	__u64 resident, leaves, interior;
 };
 
 /* Copy, page by page. Stops at the first page that fails. */

@@ -4,6 +4,7 @@
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
+#define BUILD_BUG_ON(cond)	_Static_assert(!(cond), #cond)
 
 #define min(a, b) ({				\
 	__typeof__(a) __a = (a);		\
