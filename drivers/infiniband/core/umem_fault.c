@@ -33,6 +33,7 @@
 #include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -178,6 +179,44 @@ static noinline_for_stack long umem_fill_batch(struct umem_filling *f,
 }
 
 /*
+ * The first address from @va on, up to @end, that has a page table: where there
+ * is none nothing is resident. Page tables go under mmap_lock for writing only,
+ * but for the lowest level, which is not looked into.
+ */
+static unsigned long umem_next_table(struct mm_struct *mm, unsigned long va,
+				     unsigned long end)
+{
+	unsigned long next;
+
+	mmap_read_lock(mm);
+	for (; va < end; va = next) {
+		pgd_t *pgd = pgd_offset(mm, va);
+		p4d_t *p4d;
+		pud_t *pud;
+
+		next = pgd_addr_end(va, end);
+		if (pgd_none(READ_ONCE(*pgd)))
+			continue;
+		p4d = p4d_offset(pgd, va);
+		next = p4d_addr_end(va, end);
+		if (p4d_none(READ_ONCE(*p4d)))
+			continue;
+		pud = pud_offset(p4d, va);
+		next = pud_addr_end(va, end);
+		if (pud_none(READ_ONCE(*pud)))
+			continue;
+		/* A huge page is a page that is there. */
+		if (pud_leaf(READ_ONCE(*pud)))
+			break;
+		next = pmd_addr_end(va, end);
+		if (!pmd_none(READ_ONCE(*pmd_offset(pud, va))))
+			break;
+	}
+	mmap_read_unlock(mm);
+	return min(va, end);
+}
+
+/*
  * Fill [*@va, @end), page aligned, up to the first page that fails, and move
  * *@va to it. Returns 0 if all of it is translated.
  */
@@ -234,8 +273,9 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	at = upto;
 	more = err;
 	while (more == -ENOENT && at < end) {
-		at += PAGE_SIZE;
+		at = umem_next_table(mm, at + PAGE_SIZE, end);
 		more = umem_fill_range(f, &at, end);
+		cond_resched();
 	}
 
 	set_active_memcg(old);
