@@ -61,6 +61,7 @@ struct rxe_side {
 	long job_result;
 	struct rxe_fault fault;
 	bool slow;			/* next run looks pages up one by one (N6) */
+	bool again;			/* this run did not get to its memory: slow and tries stand */
 };
 
 enum { RXE_JOB_NONE, RXE_JOB_RUNS, RXE_JOB_DONE };

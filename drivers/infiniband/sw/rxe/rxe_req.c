@@ -420,6 +420,7 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	rxe_segs_close(seg, it.nseg);
 
 	if (busy) {
+		qp->req.side.again = true;
 		rxe_side_defer(&qp->req.side);
 		return WAIT;
 	}
@@ -662,7 +663,7 @@ bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 			return true;
 		out = send_next(qp, ctx, budget);
 	}
-	if (out != WAIT || !req->side.job)
+	if (out != WAIT || !(req->side.job || req->side.again))
 		req->side.slow = false;
 	drained(qp);
 	return false;

@@ -202,7 +202,10 @@ void rxe_side_park(struct rxe_side *s, const struct rxe_miss *miss)
  */
 bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 {
+	bool again = s->again;
+
 	s->fault.err = 0;
+	s->again = false;
 	if (s->job) {
 		if (smp_load_acquire(&s->job_state) != RXE_JOB_DONE)
 			return true;
@@ -218,7 +221,7 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 			s->slow = true;
 		else if (s->job_result < 0)
 			s->fault.err = s->job_result;
-	} else if (!s->slow) {
+	} else if (!s->slow && !again) {
 		s->fault.tries = 0;
 	}
 	if (s->slow && ctx != RXE_CTX_WORKER) {
