@@ -41,19 +41,42 @@ static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 #endif
 }
 
-static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
-						unsigned long va,
-						unsigned long nr,
-						unsigned int gup_flags,
-						struct page **pages, int *locked)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, NULL, locked);
+/*
+ * Lookups that the CPU's own access follows: entries that NUMA balancing made
+ * inaccessible are to be faulted. Before 6.6 every lookup does that.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define COMPAT_FOLL_NUMA_FAULT	0
 #else
-	return pin_user_pages_remote(mm, va, nr, gup_flags, pages, locked);
+#define COMPAT_FOLL_NUMA_FAULT	FOLL_HONOR_NUMA_FAULT
 #endif
-}
 #endif /* COMPAT_MM */
+
+/* ---- uaccess ---- */
+#ifdef COMPAT_UACCESS
+#include <linux/uaccess.h>
+
+/*
+ * Compare and exchange at a user address, page faults disabled. *@old becomes what
+ * was there. Returns false if the page is not.
+ */
+static inline bool compat_user_cmpxchg64(u64 __user *p, u64 *old, u64 new)
+{
+#ifdef unsafe_try_cmpxchg_user
+	u64 seen = *old;
+
+	if (!user_access_begin(p, sizeof(*p)))
+		return false;
+	unsafe_try_cmpxchg_user(p, &seen, new, fault);
+	user_access_end();
+	*old = seen;
+	return true;
+fault:
+	user_access_end();
+#endif
+	return false;
+}
+#endif /* COMPAT_UACCESS */
 
 /* ---- verbs ---- */
 #ifdef COMPAT_VERBS

@@ -15,10 +15,11 @@
  *	or take a lock, and at most one page is touched per hold. Two holds
  *	(source and destination) may be open at a time.
  *
- *   umem_hold_slow() ... umem_drop()
- *	Process context. Looks the page up like process_vm_writev() does and
- *	keeps it by a transient pin. The road of last resort that makes
- *	progress when an adversary invalidates faster than faults complete.
+ *   umem_copy_slow(), umem_cmpxchg_slow()
+ *	A kernel thread. The CPU itself accesses the memory at its user address,
+ *	so that the page tables, not our copy of them, say whether it may. The
+ *	road of last resort that makes progress when an adversary invalidates
+ *	faster than faults complete.
  *
  * and fills the table with umem_fault() or umem_fault_async().
  */
@@ -33,7 +34,6 @@
 #include <linux/types.h>
 
 struct mm_struct;
-struct page;
 struct umem_export;
 
 /* What an access wants; flags of umem_hold(), umem_fault() and friends. */
@@ -46,15 +46,13 @@ struct umem_export;
  * struct umem_hold - one page of user memory, usable until umem_drop()
  * @kaddr: kernel address of the byte that was asked for
  * @len: bytes from @kaddr to the end of its page
- * @entry: table entry held, or NULL when @page is pinned (slow road)
- * @page: pinned page of the slow road
+ * @entry: table entry held
  * @flags: UMEM_WRITE if the page may be written
  */
 struct umem_hold {
 	void *kaddr;
 	size_t len;
 	atomic64_t *entry;
-	struct page *page;
 	unsigned int flags;
 };
 
@@ -66,7 +64,7 @@ struct umem_stats {
 	u64 invalidations;	/* notifier calls that met a translated entry */
 	u64 invalidated_pages;	/* entries zapped */
 	u64 retries;		/* batches that raced with an invalidation */
-	u64 slow;		/* accesses through umem_hold_slow() */
+	u64 slow;		/* accesses by umem_copy_slow() and umem_cmpxchg_slow() */
 	u64 resident;		/* entries valid now */
 	u64 leaves;		/* table leaves allocated now (4 KiB each) */
 	u64 interior;		/* pages of the table above its leaves */
@@ -82,9 +80,9 @@ u64 umem_range_resident(struct umem_export *ex, unsigned long va, size_t len);
 int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
 	      struct umem_hold *h);
 bool umem_hold_next(struct umem_hold *h);
-int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
-		   struct umem_hold *h);
-void umem_drop_slow(struct umem_hold *h);
+int umem_copy_slow(struct umem_export *ex, unsigned long va, void *buf, size_t len,
+		   unsigned int flags);
+int umem_cmpxchg_slow(struct umem_export *ex, unsigned long va, u64 *old, u64 new);
 
 /* One holder, in the hold count of a table entry. */
 #define UMEM_HOLD_ONE	BIT_ULL(44)
@@ -97,17 +95,13 @@ extern struct lockdep_map umem_hold_map;
 #endif
 
 /**
- * umem_drop() - end umem_hold() or umem_hold_slow()
+ * umem_drop() - end umem_hold()
  * @h: hold; the access must be complete
  *
- * Context: that of the hold. Enables preemption again, after umem_hold().
+ * Context: that of the hold. Enables preemption again.
  */
 static inline void umem_drop(struct umem_hold *h)
 {
-	if (unlikely(!h->entry)) {
-		umem_drop_slow(h);
-		return;
-	}
 	umem_drop_lockdep();
 	/* Release: an invalidation that sees the count sees the access. */
 	atomic64_fetch_sub_release(UMEM_HOLD_ONE, h->entry);

@@ -9,14 +9,12 @@ status=0
 wrong() { echo "     WRONG: $*"; status=1; }
 step() { echo; echo "$1. $2"; shift 2; printf '   %s\n' "$@"; }
 
-# Pages ever pinned, and pinned now. Left out of the first: accesses that kept
-# losing a race and went through one page that was held for the copy (odp_slow).
+# Pages ever pinned, and pinned now.
 pins()
 {
 	echo 1 >/proc/sys/vm/stat_refresh
-	awk -v slow="$(cat /sys/class/infiniband/$dev/ports/1/hw_counters/odp_slow)" '
-		$1 == "nr_foll_pin_acquired" { a = $2 } $1 == "nr_foll_pin_released" { r = $2 }
-		END { print a - slow, a - r }' /proc/vmstat
+	awk '$1 == "nr_foll_pin_acquired" { a = $2 } $1 == "nr_foll_pin_released" { r = $2 }
+		END { print a, a - r }' /proc/vmstat
 }
 
 # bandwidth [OPTION...]: the figure of ib_write_bw; nothing if it failed.

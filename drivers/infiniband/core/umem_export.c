@@ -384,7 +384,6 @@ int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
 	h->kaddr = page_address(pfn_to_page(pfn)) + offset_in_page(va);
 	h->len = PAGE_SIZE - offset_in_page(va);
 	h->entry = e;
-	h->page = NULL;
 	h->flags = flags & UMEM_WRITE;
 	return 0;
 }

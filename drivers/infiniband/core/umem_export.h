@@ -53,5 +53,7 @@ struct umem_export {
 
 int umem_fault_init(struct umem_export *ex);
 void umem_fault_exit(struct umem_export *ex);
+unsigned int umem_gup_flags(unsigned int flags);
+int umem_gup_error(long err, unsigned int flags);
 
 #endif /* _UMEM_EXPORT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Filling the table, and the access that does without it.
+ * Filling the table, here and in jobs.
  *
  * Filling looks pages up, UMEM_BATCH at a time, as process_vm_readv() does, enters
  * them and gives them back at once; nothing keeps a page. Pages are looked up
@@ -10,7 +10,7 @@
  * Writing that breaks copy-on-write notifies of the old page, so the lookup
  * itself makes the first install fail; the next finds the new page. After
  * UMEM_TRIES installs in a row that lost the race, the caller is told -EAGAIN
- * and goes through umem_hold_slow(), which enters nothing and cannot lose.
+ * and goes the slow road, which enters nothing: umem_slow.c.
  *
  * A lookup may block for ever (userfaultfd, FUSE). It holds a user of the
  * address space meanwhile, a reference of the export, and nothing else.
@@ -87,7 +87,11 @@ struct umem_filling {
 	u64 fresh;		/* entries that became valid */
 };
 
-static unsigned int umem_gup_flags(unsigned int flags)
+/**
+ * umem_gup_flags() - flags of a lookup
+ * @flags: UMEM_*
+ */
+unsigned int umem_gup_flags(unsigned int flags)
 {
 	/* HWPOISON only makes the error say so. */
 	unsigned int gup_flags = FOLL_HWPOISON;
@@ -99,8 +103,14 @@ static unsigned int umem_gup_flags(unsigned int flags)
 	return gup_flags;
 }
 
-/* What a failed lookup means. -ENOENT, not resident, stays in this file. */
-static int umem_gup_error(long err, unsigned int flags)
+/**
+ * umem_gup_error() - what a failed lookup means
+ * @err: what it returned, 0 included
+ * @flags: UMEM_*
+ *
+ * Return: as of umem_fault(), and -ENOENT: not resident.
+ */
+int umem_gup_error(long err, unsigned int flags)
 {
 	switch (err) {
 	case -EFAULT:
@@ -318,7 +328,7 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
  * -EFAULT, -EHWPOISON: an access by the CPU would fail too;
  * -ESRCH: the address space is dead;
  * -ENOMEM: no memory for the page or the table;
- * -EAGAIN: invalidations keep winning, use umem_hold_slow(); or, with
+ * -EAGAIN: invalidations keep winning, use umem_copy_slow(); or, with
  *  UMEM_NOFAULT, the page is not resident;
  * -EINTR: the calling task is being killed.
  */
@@ -330,66 +340,6 @@ long umem_fault(struct umem_export *ex, unsigned long va, size_t len,
 	return umem_fill(&f, va, len);
 }
 EXPORT_SYMBOL_GPL(umem_fault);
-
-/**
- * umem_hold_slow() - use one page of user memory without translating it
- * @ex: export
- * @va: address of the first byte wanted
- * @flags: UMEM_READ or UMEM_WRITE
- * @h: filled on success
- *
- * The page is pinned until umem_drop(), which must be called from process
- * context too. A page that is unmapped meanwhile stays what it was; such an
- * access counts as one made before the unmapping.
- *
- * Context: process; may block for ever, as umem_fault().
- * Return: 0, -EFAULT, -EHWPOISON, -ESRCH, -ENOMEM, -EAGAIN (no page, try
- * again) or -EINTR as umem_fault().
- */
-int umem_hold_slow(struct umem_export *ex, unsigned long va, unsigned int flags,
-		   struct umem_hold *h)
-{
-	struct mm_struct *mm = ex->mn.mm;
-	struct page *page;
-	int locked = 1;
-	long got;
-
-	flags &= UMEM_WRITE | UMEM_NOFAULT;
-	if (!mmget_not_zero(mm))
-		return -ESRCH;
-	mmap_read_lock(mm);
-	got = compat_pin_user_pages_remote(mm, va & PAGE_MASK, 1,
-					   umem_gup_flags(flags), &page, &locked);
-	if (locked)
-		mmap_read_unlock(mm);
-	mmput_async(mm);
-	if (got <= 0) {
-		got = umem_gup_error(got, flags);
-		return got == -ENOENT ? -EAGAIN : got;
-	}
-
-	atomic64_inc(&ex->count.slow);
-	h->kaddr = page_address(page) + offset_in_page(va);
-	h->len = PAGE_SIZE - offset_in_page(va);
-	h->entry = NULL;
-	h->page = page;
-	h->flags = flags & UMEM_WRITE;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(umem_hold_slow);
-
-/**
- * umem_drop_slow() - umem_drop() of a page from umem_hold_slow()
- * @h: hold
- *
- * Context: process, may sleep.
- */
-void umem_drop_slow(struct umem_hold *h)
-{
-	/* The page may have been cleaned since it was looked up. */
-	unpin_user_pages_dirty_lock(&h->page, 1, h->flags & UMEM_WRITE);
-}
-EXPORT_SYMBOL_GPL(umem_drop_slow);
 
 static void umem_job_put(struct umem_fault_job *job)
 {

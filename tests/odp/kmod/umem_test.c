@@ -63,7 +63,8 @@ static long access_page(struct umem_export *ex, const struct umem_test_io *io,
 			if (ret > 0 || ret == -EAGAIN)
 				continue;
 		} else if (io->flags & UMEM_TEST_SLOW) {
-			ret = umem_hold_slow(ex, va, flags, &h);
+			len = min_t(size_t, len, PAGE_SIZE - offset_in_page(va));
+			return umem_copy_slow(ex, va, buf, len, flags) ?: len;
 		}
 		break;
 	}

@@ -8,10 +8,10 @@
  * pinned pages) and on-demand memory, for which a table entry is held.
  *
  * Rules of holding (umem_notifier.h): between rxe_map() and rxe_unmap() of
- * on-demand memory preemption is off and nothing sleeps, which includes
- * umem_hold_slow(). A pair is therefore held slow sides first, and if the other
- * side then misses, all is dropped and that side becomes a slow one too. A copy goes
- * on from one held page to the next for RXE_COPY_STRETCH pages, then lets go.
+ * on-demand memory preemption is off and nothing sleeps. A copy goes on from one
+ * held page to the next for RXE_COPY_STRETCH pages, then lets go. What is accessed by
+ * umem_copy_slow(), which sleeps, goes through a page of the kernel's: out of the
+ * source, then into the destination, each by whichever way is open.
  */
 #include <linux/libnvdimm.h>
 #include <linux/uaccess.h>
@@ -48,13 +48,12 @@ static __always_inline const struct rxe_seg *rxe_iter_seg(struct rxe_iter *it)
  * rxe_map() - find the memory under an iterator
  * @it: position
  * @uflags: UMEM_READ or UMEM_WRITE
- * @slow: on-demand memory by umem_hold_slow(); may sleep
  * @m: result, for rxe_unmap()
  *
  * Returns 0, -EAGAIN on a miss, -EFAULT and others for good.
  */
 static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
-				   bool slow, struct rxe_map *m)
+				   struct rxe_map *m)
 {
 	const struct rxe_seg *seg = rxe_iter_seg(it);
 	const struct rxe_pagelist *list;
@@ -80,11 +79,7 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 	switch (mr->kind) {
 	case RXE_MR_ODP:
 	case RXE_MR_IMPLICIT:
-		if (unlikely(slow))
-			err = umem_hold_slow(mr->ex, mr->start + off,
-					     uflags | UMEM_NOFAULT, &m->hold);
-		else
-			err = umem_hold(mr->ex, mr->start + off, uflags, &m->hold);
+		err = umem_hold(mr->ex, mr->start + off, uflags, &m->hold);
 		if (unlikely(err))
 			return err;
 		m->held = true;
@@ -178,63 +173,6 @@ static inline void rxe_stop_clear(struct rxe_stop *stop)
 }
 
 /*
- * Both sides of a copy when one missed and sleeping is allowed. On success the
- * sides in *@slow are held by pins, and have to be dropped last.
- */
-#define SLOW_SRC	1
-#define SLOW_DST	2
-
-static noinline int rxe_map_pair_slow(struct rxe_iter *dst, struct rxe_iter *src,
-				      struct rxe_map *d, struct rxe_map *s,
-				      unsigned int *slow, unsigned int *uflags)
-{
-	int err;
-
-	for (;;) {
-		s->held = false;
-		d->held = false;
-
-		*uflags = UMEM_READ;
-		if (*slow & SLOW_SRC) {
-			err = rxe_map(src, UMEM_READ, true, s);
-			if (err)
-				return err;
-		}
-		*uflags = UMEM_WRITE;
-		if (*slow & SLOW_DST) {
-			err = rxe_map(dst, UMEM_WRITE, true, d);
-			if (err) {
-				rxe_unmap(s);
-				return err;
-			}
-		}
-		if (!(*slow & SLOW_SRC)) {
-			*uflags = UMEM_READ;
-			err = rxe_map(src, UMEM_READ, false, s);
-			if (err) {
-				rxe_unmap(d);
-				if (err != -EAGAIN)
-					return err;
-				*slow |= SLOW_SRC;
-				continue;
-			}
-		}
-		if (!(*slow & SLOW_DST)) {
-			*uflags = UMEM_WRITE;
-			err = rxe_map(dst, UMEM_WRITE, false, d);
-			if (err) {
-				rxe_unmap(s);
-				if (err != -EAGAIN)
-					return err;
-				*slow |= SLOW_DST;
-				continue;
-			}
-		}
-		return 0;
-	}
-}
-
-/*
  * Moves @n bytes; returns how many were not read for a machine check. Up to 8
  * bytes go by plain loads: flags, counters and latency tests, where the call of
  * a copy routine would be most of the work.
@@ -268,6 +206,70 @@ static __always_inline unsigned long rxe_move(void *dst, const void *src, u32 n,
 	return 0;
 }
 
+/*
+ * Moves @len bytes between @it, which is advanced, and @buf. Misses take the slow
+ * road. Returns 0, or why it ended early.
+ */
+static int rxe_exchange(struct rxe_iter *it, u8 *buf, u32 len, unsigned int uflags)
+{
+	struct rxe_map m compat_uninitialized;
+	const struct rxe_seg *seg;
+	unsigned long va;
+	u32 n = 0;
+	int err;
+
+	for (; len; len -= n, buf += n) {
+		err = rxe_map(it, uflags, &m);
+		if (!err) {
+			n = min(len, m.len);
+			if (uflags & UMEM_WRITE)
+				rxe_move(m.p, buf, n, false);
+			else if (rxe_move(buf, m.p, n, m.user))
+				err = -EHWPOISON;
+			rxe_unmap(&m);
+		} else if (err == -EAGAIN) {
+			seg = &it->seg[it->cur];
+			va = seg->mr->start + seg->off + it->off;
+			n = min_t(u32, len, PAGE_SIZE - offset_in_page(va));
+			n = min(n, seg->length - it->off);
+			err = umem_copy_slow(seg->mr->ex, va, buf, n, uflags);
+		}
+		if (err)
+			return err;
+		rxe_iter_step(it, n);
+	}
+	return 0;
+}
+
+/* Up to a page of a copy of which one side missed. Returns bytes, or 0 and @stop. */
+static noinline u32 rxe_copy_slow(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
+				  struct rxe_stop *stop)
+{
+	struct rxe_iter s = *src, d = *dst;
+	u32 n = min_t(u32, len, PAGE_SIZE);
+	u8 *buf = (u8 *)__get_free_page(GFP_KERNEL);
+	int err;
+
+	if (!buf) {
+		rxe_stopped(src, len, UMEM_READ, -ENOMEM, stop);
+		return 0;
+	}
+	err = rxe_exchange(&s, buf, n, UMEM_READ);
+	if (err) {
+		rxe_stopped(&s, len, UMEM_READ, err, stop);
+	} else {
+		err = rxe_exchange(&d, buf, n, UMEM_WRITE);
+		if (err)
+			rxe_stopped(&d, len, UMEM_WRITE, err, stop);
+	}
+	free_page((unsigned long)buf);
+	if (err)
+		return 0;
+	*src = s;
+	*dst = d;
+	return n;
+}
+
 u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 	     unsigned int flags, struct rxe_stop *stop)
 {
@@ -278,22 +280,23 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 
 	rxe_stop_clear(stop);
 	while (done < len) {
-		unsigned int slow = 0, uflags = UMEM_READ;
+		unsigned int uflags = UMEM_READ;
 		int err;
 
-		err = rxe_map(src, UMEM_READ, false, &s);
-		if (unlikely(err)) {
-			slow = SLOW_SRC;
-		} else {
+		err = rxe_map(src, UMEM_READ, &s);
+		if (likely(!err)) {
 			uflags = UMEM_WRITE;
-			err = rxe_map(dst, UMEM_WRITE, false, &d);
-			if (unlikely(err)) {
+			err = rxe_map(dst, UMEM_WRITE, &d);
+			if (unlikely(err))
 				rxe_unmap(&s);
-				slow = SLOW_DST;
-			}
 		}
-		if (unlikely(err == -EAGAIN && flags & RXE_COPY_SLOW))
-			err = rxe_map_pair_slow(dst, src, &d, &s, &slow, &uflags);
+		if (unlikely(err == -EAGAIN && flags & RXE_COPY_SLOW)) {
+			n = rxe_copy_slow(dst, src, len - done, stop);
+			if (!n)
+				break;
+			done += n;
+			continue;
+		}
 		if (unlikely(err)) {
 			rxe_stopped(uflags & UMEM_WRITE ? dst : src, len - done,
 				    uflags, err, stop);
@@ -309,16 +312,10 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			rxe_iter_step(src, n);
 			rxe_iter_step(dst, n);
 			done += n;
-		} while (done < len && likely(!slow) && ++pages < RXE_COPY_STRETCH &&
+		} while (done < len && ++pages < RXE_COPY_STRETCH &&
 			 rxe_map_step(&s, n) && rxe_map_step(&d, n));
-		/* A pin may sleep when it is dropped: after a held entry. */
-		if (unlikely(slow == SLOW_DST)) {
-			rxe_unmap(&s);
-			rxe_unmap(&d);
-		} else {
-			rxe_unmap(&d);
-			rxe_unmap(&s);
-		}
+		rxe_unmap(&d);
+		rxe_unmap(&s);
 		if (unlikely(unread)) {
 			rxe_stopped(src, len - done, UMEM_READ, -EHWPOISON, stop);
 			break;
@@ -327,21 +324,38 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 	return done;
 }
 
-/* One side only, for operations without a partner. */
-static int rxe_map_one(struct rxe_iter *it, u32 want, unsigned int uflags,
-		       unsigned int flags, struct rxe_map *m,
-		       struct rxe_stop *stop)
+/* An operation without a partner stopped at @it. */
+static int rxe_stopped_one(struct rxe_iter *it, u32 want, unsigned int uflags,
+			   int err, struct rxe_stop *stop)
 {
-	int err = rxe_map(it, uflags, false, m);
+	rxe_stopped(it, want, uflags, err, stop);
+	stop->side = RXE_STOP_DST;
+	return stop->err;
+}
 
-	if (unlikely(err == -EAGAIN && flags & RXE_COPY_SLOW))
-		err = rxe_map(it, uflags, true, m);
-	if (unlikely(err)) {
-		rxe_stopped(it, want, uflags, err, stop);
-		stop->side = RXE_STOP_DST;
-		return stop->err;
+/* rxe_atomic() at a word that misses. */
+static int rxe_atomic_slow(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
+			   u64 compare, u64 *old)
+{
+	struct umem_export *ex = seg->mr->ex;
+	unsigned long va = seg->mr->start + seg->off;
+	u64 seen;
+	int err;
+
+	if (op == RXE_ATOMIC_CMP_SWAP) {
+		*old = compare;
+		return umem_cmpxchg_slow(ex, va, old, swap_add);
 	}
-	return 0;
+	/* What is read first is a guess that the exchange checks. */
+	err = umem_copy_slow(ex, va, old, sizeof(*old), UMEM_READ);
+	while (!err) {
+		seen = *old;
+		err = umem_cmpxchg_slow(ex, va, old, op == RXE_ATOMIC_WRITE ?
+					swap_add : *old + swap_add);
+		if (!err && seen == *old)
+			break;
+	}
+	return err;
 }
 
 int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
@@ -356,9 +370,16 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
 	rxe_stop_clear(stop);
 	if (unlikely(seg->length < sizeof(u64)))
 		goto inval;
-	err = rxe_map_one(&it, sizeof(u64), UMEM_WRITE, flags, &m, stop);
+	err = rxe_map(&it, UMEM_WRITE, &m);
+	if (unlikely(err == -EAGAIN && flags & RXE_COPY_SLOW)) {
+		if (!IS_ALIGNED(seg->mr->start + seg->off, sizeof(u64)))
+			goto inval;
+		err = rxe_atomic_slow(seg, op, swap_add, compare, &old);
+		if (!err)
+			goto out;
+	}
 	if (unlikely(err))
-		return err;
+		return rxe_stopped_one(&it, sizeof(u64), UMEM_WRITE, err, stop);
 	/* An aligned word never crosses a page. */
 	if (unlikely(!IS_ALIGNED((unsigned long)m.p, sizeof(u64)) ||
 		     m.len < sizeof(u64))) {
@@ -377,6 +398,7 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
 		break;
 	}
 	rxe_unmap(&m);
+out:
 	if (orig)
 		*orig = old;
 	return 0;
@@ -397,9 +419,9 @@ int rxe_mem_flush(struct rxe_iter *it, u32 len, unsigned int flags,
 
 	rxe_stop_clear(stop);
 	while (len) {
-		err = rxe_map_one(it, len, UMEM_READ, flags, &m, stop);
+		err = rxe_map(it, UMEM_READ, &m);
 		if (err)
-			return err;
+			return rxe_stopped_one(it, len, UMEM_READ, err, stop);
 		n = min(len, m.len);
 		pmem = !m.held || compat_page_is_fsdax(virt_to_page(m.p));
 		if (pmem)

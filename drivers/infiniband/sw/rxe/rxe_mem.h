@@ -11,8 +11,8 @@
  * Liveness of a segment: rxe_seg_open_*() takes a reference on the MR which
  * holds off rxe_dereg_mr(). It is kept for one bounded, non-sleeping stretch of
  * engine work and dropped before a QP parks; the key is opened again after.
- * Exception: the worker's slow road (RXE_COPY_SLOW) may sleep in looking up a
- * page that is resident; it does not fault, so dereg waits for no one's fault.
+ * Exception: the worker's slow road (RXE_COPY_SLOW) sleeps; it waits for no user
+ * space, so neither does dereg.
  */
 #ifndef RXE_MEM_H
 #define RXE_MEM_H
@@ -153,7 +153,7 @@ struct rxe_stop {
 	struct rxe_miss miss;
 };
 
-#define RXE_COPY_SLOW	BIT(0)	/* process context that may sleep: misses take umem_hold_slow() */
+#define RXE_COPY_SLOW	BIT(0)	/* kernel thread that may sleep: misses take umem_copy_slow() */
 
 /**
  * rxe_seg_open_local() - check an lkey
@@ -247,7 +247,7 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
  * rxe_mem_flush() - write memory back to the persistence domain
  * @it: where from, advanced by what was written back
  * @len: bytes
- * @flags: RXE_COPY_SLOW or 0
+ * @flags: RXE_COPY_SLOW or 0; misses end it either way
  * @stop: why it ended early (side RXE_STOP_DST)
  *
  * For FLUSH with placement type persistent; global visibility needs only the

@@ -35,7 +35,7 @@
 enum rxe_ctx {
 	RXE_CTX_CALLER,		/* system call of the poster; may be rescheduled */
 	RXE_CTX_SOFTIRQ,
-	RXE_CTX_WORKER,		/* may sleep in a page look-up */
+	RXE_CTX_WORKER,		/* kernel thread; may take the slow road */
 };
 
 enum { RXE_TURN_OWNED = 1, RXE_TURN_AGAIN = 2, RXE_TURN_WAITER = 4 };
@@ -60,7 +60,7 @@ struct rxe_side {
 	int job_state;			/* RXE_JOB_* */
 	long job_result;
 	struct rxe_fault fault;
-	bool slow;			/* next run looks pages up one by one (N6) */
+	bool slow;			/* next run takes the slow road (N6) */
 	bool again;			/* this run did not get to its memory: slow and tries stand */
 };
 

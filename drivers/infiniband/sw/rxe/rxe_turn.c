@@ -20,7 +20,7 @@
 #define BUDGET_SOFTIRQ	SZ_256K
 #define BUDGET_WORKER	SZ_4M
 
-/* Faults in a row for one page before pages are looked up one by one (N6). */
+/* Faults in a row for one page before the slow road is taken (N6). */
 #define FAULT_TRIES	4
 
 static struct workqueue_struct *rxe_wq;
