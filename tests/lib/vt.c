@@ -475,6 +475,16 @@ int vt_recv(struct vt_qp *q, uint64_t id, struct ibv_mr *mr, void *addr, size_t 
 	return ibv_post_recv(q->qp, &wr, &bad);
 }
 
+/* A completion that should have come did not: let the kernel log say where it is. */
+static void stuck(void)
+{
+	const char *key;
+
+	/* Blocked tasks, what the processors do, all tasks with the work queues. */
+	for (key = "wlt"; *key; key++)
+		vt_write_file("/proc/sysrq-trigger", (char[]){ *key, 0 });
+}
+
 bool vt_poll(struct ibv_cq *cq, struct ibv_wc *wc, int timeout_ms)
 {
 	uint64_t end = 0;
@@ -497,8 +507,11 @@ bool vt_poll(struct ibv_cq *cq, struct ibv_wc *wc, int timeout_ms)
 		if (!end)
 			end = vt_now_ms() + timeout_ms;
 		else if (vt_now_ms() > end)
-			return false;
+			break;
 	}
+	if (timeout_ms >= VT_WAIT_MS)
+		stuck();
+	return false;
 }
 
 static int next_wc(struct vt_qp *q, struct ibv_cq *cq)
