@@ -50,6 +50,16 @@ static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 #else
 #define COMPAT_FOLL_NUMA_FAULT	FOLL_HONOR_NUMA_FAULT
 #endif
+/* Clear flags of a mapping that is being made. */
+static inline void compat_vm_flags_clear(struct vm_area_struct *vma,
+					 unsigned long flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	vma->vm_flags &= ~flags;
+#else
+	vm_flags_clear(vma, flags);
+#endif
+}
 #endif /* COMPAT_MM */
 
 /* ---- uaccess ---- */

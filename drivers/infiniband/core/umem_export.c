@@ -343,6 +343,28 @@ struct umem_export *umem_export_ref(struct umem_export *ex)
 EXPORT_SYMBOL_GPL(umem_export_ref);
 
 /**
+ * umem_export_find() - the export of an address space, if there is one
+ * @mm: address space; the caller has a reference of the mm_struct
+ *
+ * Context: process.
+ * Return: a reference for umem_export_put(), or NULL.
+ */
+struct umem_export *umem_export_find(struct mm_struct *mm)
+{
+	struct umem_export *ex;
+
+	/* One that is being made or freed has the address and no reference. */
+	spin_lock(&umem_exports_lock);
+	list_for_each_entry(ex, &umem_exports, node)
+		if (READ_ONCE(ex->mn.mm) == mm && refcount_inc_not_zero(&ex->refs))
+			goto out;
+	ex = NULL;
+out:
+	spin_unlock(&umem_exports_lock);
+	return ex;
+}
+
+/**
  * umem_export_mm() - the address space of an export
  * @ex: export
  *
@@ -465,12 +487,20 @@ EXPORT_SYMBOL_GPL(umem_range_resident);
 
 static int __init umem_init(void)
 {
+	int ret;
+
 	umem_wq = alloc_workqueue("umem", WQ_UNBOUND, 0);
-	return umem_wq ? 0 : -ENOMEM;
+	if (!umem_wq)
+		return -ENOMEM;
+	ret = umem_watch_init();
+	if (ret)
+		destroy_workqueue(umem_wq);
+	return ret;
 }
 
 static void __exit umem_exit(void)
 {
+	umem_watch_exit();
 	/*
 	 * The modules that use us are gone, and so are their references. What
 	 * is left is on its way: subscription, export, pages of tables.

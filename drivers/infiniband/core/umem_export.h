@@ -55,5 +55,8 @@ int umem_fault_init(struct umem_export *ex);
 void umem_fault_exit(struct umem_export *ex);
 unsigned int umem_gup_flags(unsigned int flags);
 int umem_gup_error(long err, unsigned int flags);
+struct umem_export *umem_export_find(struct mm_struct *mm);
+int umem_watch_init(void);
+void umem_watch_exit(void);
 
 #endif /* _UMEM_EXPORT_H */
