@@ -124,6 +124,7 @@ struct umem_fault_job *umem_fault_async(struct umem_export *ex,
 					unsigned long va, size_t len,
 					unsigned int flags, gfp_t gfp,
 					umem_fault_done_t done, void *arg);
+u64 umem_fault_fresh(const struct umem_fault_job *job);
 void umem_fault_cancel(struct umem_fault_job *job);
 
 #endif /* _RDMA_UMEM_NOTIFIER_H */

@@ -38,6 +38,7 @@
 #define free_page(p)		free((void *)(p))
 
 typedef struct { int l; } spinlock_t;
+typedef struct { int n; } refcount_t;
 struct rcu_head { int x; };
 struct page;
 struct work_struct { int x; };

@@ -30,6 +30,7 @@
  */
 #include <linux/completion.h>
 #include <linux/errno.h>
+#include <linux/ktime.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
@@ -59,6 +60,7 @@
  * @lock: of @state
  * @state: see above
  * @cancelled: see above; also read without @lock, as a hint to stop early
+ * @fresh: entries that the fault made valid; written before @done
  * @worker: task that runs @done, from CALLING on
  * @ended: completed after @done
  */
@@ -74,6 +76,7 @@ struct umem_fault_job {
 	spinlock_t lock;
 	enum { QUEUED, CALLING, ENDED } state;
 	bool cancelled;
+	u64 fresh;
 	struct task_struct *worker;
 	struct completion ended;
 };
@@ -265,6 +268,7 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	struct mm_struct *mm = f->ex->mn.mm;
 	struct mem_cgroup *memcg, *old;
 	unsigned long at, upto, end;
+	u64 began = ktime_get_ns();
 	int err, more;
 	long ret;
 
@@ -304,7 +308,8 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 		ret = min_t(size_t, upto - va, len);
 	else
 		ret = err == -ENOENT ? -EAGAIN : err;
-	trace_umem_fault(mm, va, len, f->flags, f->batches, f->fresh, ret);
+	trace_umem_fault(mm, va, len, f->flags, f->batches, f->fresh,
+			 ktime_get_ns() - began, ret);
 	return ret;
 }
 
@@ -367,6 +372,7 @@ static void umem_job_work(struct work_struct *work)
 	long result;
 
 	result = umem_fill(&f, job->va, job->len);
+	job->fresh = f.fresh;
 
 	spin_lock(&job->lock);
 	if (!job->cancelled) {
@@ -429,6 +435,19 @@ struct umem_fault_job *umem_fault_async(struct umem_export *ex,
 	return job;
 }
 EXPORT_SYMBOL_GPL(umem_fault_async);
+
+/**
+ * umem_fault_fresh() - how many pages a job has made translated
+ * @job: job whose @done was called, not yet cancelled
+ *
+ * Context: any.
+ * Return: entries that were not there before, whether or not they are now.
+ */
+u64 umem_fault_fresh(const struct umem_fault_job *job)
+{
+	return job->fresh;
+}
+EXPORT_SYMBOL_GPL(umem_fault_fresh);
 
 /**
  * umem_fault_cancel() - end the caller's part in a job

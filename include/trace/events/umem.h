@@ -8,11 +8,11 @@
 #include <linux/mm_types.h>
 #include <linux/tracepoint.h>
 
-/* A range was filled: @ret as of umem_fault(), after @batches lookups. */
+/* A range was filled: @ret as of umem_fault(), after @batches lookups and @ns. */
 TRACE_EVENT(umem_fault,
 	TP_PROTO(const struct mm_struct *mm, unsigned long va, size_t len,
-		 unsigned int flags, u64 batches, u64 fresh, long ret),
-	TP_ARGS(mm, va, len, flags, batches, fresh, ret),
+		 unsigned int flags, u64 batches, u64 fresh, u64 ns, long ret),
+	TP_ARGS(mm, va, len, flags, batches, fresh, ns, ret),
 
 	TP_STRUCT__entry(
 		__field(const void *, mm)
@@ -21,6 +21,7 @@ TRACE_EVENT(umem_fault,
 		__field(unsigned int, flags)
 		__field(u64, batches)
 		__field(u64, fresh)
+		__field(u64, ns)
 		__field(long, ret)
 	),
 
@@ -31,12 +32,13 @@ TRACE_EVENT(umem_fault,
 		__entry->flags = flags;
 		__entry->batches = batches;
 		__entry->fresh = fresh;
+		__entry->ns = ns;
 		__entry->ret = ret;
 	),
 
-	TP_printk("mm=%p va=%#lx len=%zu flags=%#x batches=%llu fresh=%llu ret=%ld",
+	TP_printk("mm=%p va=%#lx len=%zu flags=%#x batches=%llu fresh=%llu ns=%llu ret=%ld",
 		  __entry->mm, __entry->va, __entry->len, __entry->flags,
-		  __entry->batches, __entry->fresh, __entry->ret)
+		  __entry->batches, __entry->fresh, __entry->ns, __entry->ret)
 );
 
 /* An invalidation met translated pages. */

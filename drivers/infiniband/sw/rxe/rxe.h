@@ -4,7 +4,7 @@
  *
  * Rooms, from the top down; a room calls only rooms below it:
  *
- *	door	rxe.c rxe_verbs.c rxe_link.c rxe_cq.c rxe_srq.c
+ *	door	rxe.c rxe_verbs.c rxe_stats.c rxe_res.c rxe_link.c rxe_cq.c rxe_srq.c
  *	engine	rxe_req.c rxe_resp.c rxe_comp.c
  *	qp	rxe_qp.c rxe_av.c
  *	mem	rxe_mr.c rxe_mw.c rxe_mem.c
@@ -92,11 +92,19 @@ enum rxe_counter {
 	RXE_CNT_BAD_PKTS,	/* packets that wire refused, wrong ICRC included */
 	RXE_CNT_LOCAL_MSGS,	/* messages that took the local road */
 	RXE_CNT_PARKS,		/* times a QP direction waited for a fault */
+	RXE_CNT_RDMA_BYTES,	/* sent, written and read by what RDMA_SEND counts */
 	RXE_CNT_MAX
 };
 
+/*
+ * Times that a QP direction waited for a fault, by how long: less than 1 us, and
+ * from 1 << (n - 1) us to less than twice that; the last without a limit.
+ */
+#define RXE_FAULT_TIMES	22
+
 struct rxe_stats {
 	u64 c[RXE_CNT_MAX];
+	u64 fault_us[RXE_FAULT_TIMES];
 };
 
 struct rxe_dev {
@@ -137,6 +145,13 @@ static inline struct rxe_dev *to_rdev(struct ib_device *ibdev)
 static inline void rxe_count(struct rxe_dev *rxe, enum rxe_counter c)
 {
 	this_cpu_inc(rxe->stats->c[c]);
+}
+
+/* A requester has completed a request of so many bytes. */
+static inline void rxe_count_request(struct rxe_dev *rxe, u32 bytes)
+{
+	this_cpu_inc(rxe->stats->c[RXE_CNT_RDMA_SEND]);
+	this_cpu_add(rxe->stats->c[RXE_CNT_RDMA_BYTES], bytes);
 }
 
 struct rxe_ucontext {

@@ -8,6 +8,8 @@
  */
 #include "rxe_qp.h"
 
+#include <trace/events/rxe.h>
+
 /* Does its answer bring data? */
 static bool wants_data(const struct rxe_wqe *wqe)
 {
@@ -112,7 +114,7 @@ void rxe_comp_wqe(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		rxe_cq_post(qp->scq, &wc, status);
 	}
 	if (!status && !wqe->local_op)
-		rxe_count(qp->rxe, RXE_CNT_RDMA_SEND);
+		rxe_count_request(qp->rxe, wqe->length);
 	rxe_sq_release(qp);
 }
 
@@ -215,6 +217,7 @@ static void go_back(struct rxe_qp *qp)
 	qp->req.retry--;
 	qp->req.seq_rewound = true;
 	rxe_count(qp->rxe, RXE_CNT_COMP_RETRY);
+	trace_rxe_retry(qp->rxe->ib_dev.name, qp->qpn, qp->req.una, qp->req.retry);
 	rxe_req_rewind(qp);
 }
 
@@ -235,6 +238,8 @@ static void receiver_not_ready(struct rxe_qp *qp, u8 code)
 	}
 	if (qp->req.rnr_retry != 7)	/* 7 is for ever */
 		qp->req.rnr_retry--;
+	trace_rxe_rnr_received(qp->rxe->ib_dev.name, qp->qpn, qp->req.una,
+			       qp->req.rnr_retry);
 	rxe_req_rewind(qp);
 	qp->req.rnr_wait = true;
 	/* the peer is alive: no time-out while it asks us to wait */

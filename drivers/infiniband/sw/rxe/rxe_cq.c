@@ -229,9 +229,15 @@ int rxe_resize_cq(struct ib_cq *ibcq, compat_cqe_t cqe, struct ib_udata *udata)
 int rxe_destroy_cq(struct ib_cq *ibcq, struct ib_udata *udata)
 {
 	struct rxe_cq *cq = to_rcq(ibcq);
+	struct rxe_queue *q = cq->queue;
+	unsigned long flags;
 
 	tasklet_kill(&cq->notify);
-	rxe_queue_destroy(cq->queue);
+	/* A netlink dump may still find the CQ. */
+	spin_lock_irqsave(&cq->lock, flags);
+	cq->queue = NULL;
+	spin_unlock_irqrestore(&cq->lock, flags);
+	rxe_queue_destroy(q);
 	atomic_dec(&to_rdev(ibcq->device)->ncqs);
 	return 0;
 }

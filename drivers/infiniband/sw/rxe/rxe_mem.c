@@ -160,7 +160,7 @@ static noinline void rxe_stopped(const struct rxe_iter *it, u32 want,
 		return;
 	seg = &it->seg[it->cur];
 	stop->miss.ex = seg->mr->ex;
-	stop->miss.mr = seg->mr;
+	stop->miss.count = seg->mr->count;
 	stop->miss.va = seg->mr->start + seg->off + it->off;
 	stop->miss.len = min(seg->length - it->off, max(want, it->ahead));
 	stop->miss.flags = uflags;

@@ -40,6 +40,21 @@ struct rxe_pagelist {
 };
 
 /*
+ * Statistics of an on-demand MR (D8). Apart from it because a side that waits for
+ * a fault, and adds to them when it has ended, has no reference to the MR.
+ */
+struct rxe_mr_count {
+	refcount_t ref;
+	atomic64_t faults;		/* times somebody waited for one */
+	atomic64_t fault_pages;		/* pages those made translated */
+	atomic64_t prefetches;		/* ranges of rxe_advise_mr() */
+};
+
+/* Any context; put: also of NULL. */
+struct rxe_mr_count *rxe_mr_count_get(struct rxe_mr_count *c);
+void rxe_mr_count_put(struct rxe_mr_count *c);
+
+/*
  * Fields without a lock of their own are constant while ref is held; rereg
  * changes them with all references gone and lookups failing.
  */
@@ -69,8 +84,7 @@ struct rxe_mr {
 	struct rxe_pagelist *staged;	/* FAST: filled by rxe_map_mr_sg() */
 	u32 max_pages;		/* FAST: room in list and staged */
 
-	/* statistics of fill_stat_mr_entry (D8) */
-	atomic64_t faults, fault_pages, prefetches;
+	struct rxe_mr_count *count;	/* ODP, IMPLICIT */
 	struct rcu_head rcu;
 };
 
@@ -140,7 +154,7 @@ struct rxe_iter {
 /* What has to be faulted in before an operation can go on. */
 struct rxe_miss {
 	struct umem_export *ex;	/* borrowed from the segment: take a reference to keep it */
-	struct rxe_mr *mr;	/* for statistics, borrowed likewise */
+	struct rxe_mr_count *count;	/* borrowed likewise */
 	unsigned long va;
 	size_t len;
 	unsigned int flags;	/* UMEM_* */

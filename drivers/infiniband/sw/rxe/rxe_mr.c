@@ -152,6 +152,18 @@ void rxe_seg_close(struct rxe_seg *seg)
 
 /* ---- life ---- */
 
+struct rxe_mr_count *rxe_mr_count_get(struct rxe_mr_count *c)
+{
+	refcount_inc(&c->ref);
+	return c;
+}
+
+void rxe_mr_count_put(struct rxe_mr_count *c)
+{
+	if (c && refcount_dec_and_test(&c->ref))
+		kfree(c);
+}
+
 /* All but key and contents; not visible to look-ups. */
 static struct rxe_mr *mr_alloc(struct ib_pd *pd, enum rxe_mr_kind kind,
 			       enum ib_mr_type type, u32 access)
@@ -179,6 +191,7 @@ static void mr_release(struct rxe_mr *mr)
 		ib_umem_release(mr->umem);
 	if (mr->ex)
 		umem_export_put(mr->ex);
+	rxe_mr_count_put(mr->count);
 	kvfree(mr->list);
 	kvfree(mr->staged);
 }
@@ -352,6 +365,10 @@ static int mr_export(struct rxe_mr *mr, struct ib_udata *udata)
 	struct rxe_ucontext *uc = NULL;
 	struct umem_export *ex;
 
+	mr->count = kzalloc(sizeof(*mr->count), GFP_KERNEL_ACCOUNT);
+	if (!mr->count)
+		return -ENOMEM;
+	refcount_set(&mr->count->ref, 1);
 	if (udata)
 		uc = rdma_udata_to_drv_context(udata, struct rxe_ucontext, ibuc);
 	if (uc) {
@@ -496,6 +513,7 @@ struct ib_mr *rxe_rereg_user_mr(struct ib_mr *ibmr, int flags, u64 start,
 	if (new) {
 		swap(mr->umem, new->umem);
 		swap(mr->ex, new->ex);
+		swap(mr->count, new->count);
 		swap(mr->list, new->list);
 		mr->kind = new->kind;
 		mr->start = start;
@@ -720,7 +738,7 @@ static int mr_advised(struct ib_pd *pd, const struct ib_sge *sge, bool write,
 		*ex = umem_export_ref(mr->ex);
 		*va = mr->start + (sge->addr - mr->iova);
 		if (sge->length)
-			atomic64_inc(&mr->prefetches);
+			atomic64_inc(&mr->count->prefetches);
 	}
 	rxe_ref_put(&mr->ref);
 	return err;

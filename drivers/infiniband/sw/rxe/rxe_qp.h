@@ -59,6 +59,8 @@ struct rxe_side {
 	struct umem_fault_job *job;
 	int job_state;			/* RXE_JOB_* */
 	long job_result;
+	u64 parked_at;			/* ktime, ns */
+	struct rxe_mr_count *count;	/* referenced while parked */
 	struct rxe_fault fault;
 	bool slow;			/* next run takes the slow road (N6) */
 	bool again;			/* this run did not get to its memory: slow and tries stand */

@@ -13,6 +13,8 @@
  */
 #include "rxe_qp.h"
 
+#include <trace/events/rxe.h>
+
 /* RNR NAK of a parked responder asks the peer to come back in 122.88 ms. */
 #define PARKED_RNR_CODE		27
 /* Longest a peer without a known time-out is left without an answer. */
@@ -61,6 +63,7 @@ static void send_rnr(struct rxe_qp *qp, u32 psn)
 	};
 
 	rxe_count(qp->rxe, RXE_CNT_SND_RNR);
+	trace_rxe_rnr_parked(qp->rxe->ib_dev.name, qp->qpn, psn);
 	send_reply(qp, &reply);
 }
 

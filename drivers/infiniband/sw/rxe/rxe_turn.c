@@ -15,6 +15,9 @@
 #include <linux/wait_bit.h>
 #include "rxe_qp.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/rxe.h>
+
 /* Bytes a run may move before it goes on in a worker. */
 #define BUDGET_CALLER	SZ_16M
 #define BUDGET_SOFTIRQ	SZ_256K
@@ -153,13 +156,35 @@ void rxe_side_run(struct rxe_side *s, enum rxe_ctx ctx)
 	}
 }
 
+/* Is it the requester's? The other one is the responder's. */
+static bool side_is_req(const struct rxe_side *s)
+{
+	return s == &s->qp->req.side;
+}
+
 static void side_fault_done(void *arg, long result)
 {
 	struct rxe_side *s = arg;
+	u64 ns = ktime_get_ns() - s->parked_at;
+	unsigned int i = fls64(div_u64(ns, NSEC_PER_USEC));
 
+	this_cpu_inc(s->qp->rxe->stats->fault_us[min(i, RXE_FAULT_TIMES - 1U)]);
+	trace_rxe_resume(s->qp->rxe->ib_dev.name, s->qp->qpn, side_is_req(s),
+			 ns, result);
 	s->job_result = result;
 	smp_store_release(&s->job_state, RXE_JOB_DONE);
 	rxe_side_defer(s);
+}
+
+/* Process context if there is a job: waits for its callback, not for the fault. */
+static void side_job_end(struct rxe_side *s)
+{
+	if (s->job)
+		umem_fault_cancel(s->job);
+	s->job = NULL;
+	s->job_state = RXE_JOB_NONE;
+	rxe_mr_count_put(s->count);
+	s->count = NULL;
 }
 
 /**
@@ -179,15 +204,19 @@ void rxe_side_park(struct rxe_side *s, const struct rxe_miss *miss)
 	s->fault.va = page;
 	s->fault.ex = miss->ex;
 	s->fault.tries++;
-	if (miss->mr)
-		atomic64_inc(&miss->mr->faults);
+	atomic64_inc(&miss->count->faults);
 	rxe_count(s->qp->rxe, RXE_CNT_PARKS);
+	trace_rxe_park(s->qp->rxe->ib_dev.name, s->qp->qpn, side_is_req(s),
+		       miss->va, miss->len, miss->flags & UMEM_WRITE,
+		       s->fault.tries);
 
+	s->parked_at = ktime_get_ns();
+	s->count = rxe_mr_count_get(miss->count);
 	s->job_state = RXE_JOB_RUNS;
 	s->job = umem_fault_async(miss->ex, miss->va, miss->len, miss->flags,
 				  GFP_ATOMIC, side_fault_done, s);
 	if (!s->job) {
-		s->job_state = RXE_JOB_NONE;
+		side_job_end(s);
 		rxe_side_defer(s);
 	}
 }
@@ -214,9 +243,8 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 			rxe_side_defer(s);
 			return true;
 		}
-		umem_fault_cancel(s->job);
-		s->job = NULL;
-		s->job_state = RXE_JOB_NONE;
+		atomic64_add(umem_fault_fresh(s->job), &s->count->fault_pages);
+		side_job_end(s);
 		if (s->job_result == -EAGAIN || s->fault.tries >= FAULT_TRIES)
 			s->slow = true;
 		else if (s->job_result < 0)
@@ -260,10 +288,7 @@ bool rxe_side_abandon(struct rxe_side *s, enum rxe_ctx ctx)
 		rxe_side_defer(s);
 		return false;
 	}
-	if (s->job)
-		umem_fault_cancel(s->job);
-	s->job = NULL;
-	s->job_state = RXE_JOB_NONE;
+	side_job_end(s);
 	s->slow = false;
 	return true;
 }
@@ -276,14 +301,9 @@ bool rxe_side_abandon(struct rxe_side *s, enum rxe_ctx ctx)
  */
 void rxe_side_stop(struct rxe_side *s)
 {
-	struct umem_fault_job *job;
-
 	rxe_turn_lock(s);
-	job = s->job;
-	s->job = NULL;
+	side_job_end(s);
 	rxe_turn_unlock(s);
-	if (job)
-		umem_fault_cancel(job);
 	cancel_work_sync(&s->work);
 	skb_queue_purge(&s->rxq);
 }

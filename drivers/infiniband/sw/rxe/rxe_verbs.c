@@ -7,8 +7,6 @@
 #include <linux/netdevice.h>
 #include <rdma/ib_cache.h>
 #include <rdma/ib_mad.h>
-#include <rdma/rdma_netlink.h>
-#include <rdma/restrack.h>
 #include "rxe_verbs.h"
 #include "rxe_qp.h"
 #include "rxe_mem.h"
@@ -165,144 +163,6 @@ static struct ib_mr *rxe_reg_user_mr(struct ib_pd *pd, u64 start, u64 length,
 	return rxe_reg_user_mr_common(pd, start, length, iova, access, udata);
 }
 
-/* ---- statistics ---- */
-
-/* Behind the counters of enum rxe_counter: totals of the export notifier. */
-enum {
-	STAT_FAULTS = RXE_CNT_MAX,
-	STAT_FAULT_PAGES,
-	STAT_PREFETCHES,
-	STAT_PREFETCH_PAGES,
-	STAT_INVALIDATIONS,
-	STAT_INVALIDATED_PAGES,
-	STAT_RETRIES,
-	STAT_SLOW,
-	STAT_RESIDENT_PAGES,
-	STAT_LEAVES,
-	STAT_MAX
-};
-
-static const struct rdma_stat_desc stat_descs[STAT_MAX] = {
-	[RXE_CNT_SENT_PKTS].name		= "sent_pkts",
-	[RXE_CNT_RCVD_PKTS].name		= "rcvd_pkts",
-	[RXE_CNT_DUP_REQ].name			= "duplicate_request",
-	[RXE_CNT_OUT_OF_SEQ_REQ].name		= "out_of_seq_request",
-	[RXE_CNT_RCV_RNR].name			= "rcvd_rnr_err",
-	[RXE_CNT_SND_RNR].name			= "send_rnr_err",
-	[RXE_CNT_RCV_SEQ_ERR].name		= "rcvd_seq_err",
-	[RXE_CNT_ACK_DEFERRED].name		= "ack_deferred",
-	[RXE_CNT_RETRY_EXCEEDED].name		= "retry_exceeded_err",
-	[RXE_CNT_RNR_RETRY_EXCEEDED].name	= "retry_rnr_exceeded_err",
-	[RXE_CNT_COMP_RETRY].name		= "completer_retry_err",
-	[RXE_CNT_SEND_ERR].name			= "send_err",
-	[RXE_CNT_LINK_DOWNED].name		= "link_downed",
-	[RXE_CNT_RDMA_SEND].name		= "rdma_sends",
-	[RXE_CNT_RDMA_RECV].name		= "rdma_recvs",
-	[RXE_CNT_BAD_PKTS].name			= "bad_pkts",
-	[RXE_CNT_LOCAL_MSGS].name		= "local_msgs",
-	[RXE_CNT_PARKS].name			= "parks",
-	[STAT_FAULTS].name			= "odp_faults",
-	[STAT_FAULT_PAGES].name			= "odp_fault_pages",
-	[STAT_PREFETCHES].name			= "odp_prefetches",
-	[STAT_PREFETCH_PAGES].name		= "odp_prefetch_pages",
-	[STAT_INVALIDATIONS].name		= "odp_invalidations",
-	[STAT_INVALIDATED_PAGES].name		= "odp_invalidated_pages",
-	[STAT_RETRIES].name			= "odp_retries",
-	[STAT_SLOW].name			= "odp_slow",
-	[STAT_RESIDENT_PAGES].name		= "odp_resident_pages",
-	[STAT_LEAVES].name			= "odp_leaves",
-};
-
-static struct rdma_hw_stats *rxe_alloc_hw_port_stats(struct ib_device *ibdev,
-						     u32 port)
-{
-	return rdma_alloc_hw_stats_struct(stat_descs, ARRAY_SIZE(stat_descs),
-					  RDMA_HW_STATS_DEFAULT_LIFESPAN);
-}
-
-static int rxe_get_hw_stats(struct ib_device *ibdev,
-			    struct rdma_hw_stats *stats, u32 port, int index)
-{
-	struct rxe_dev *rxe = to_rdev(ibdev);
-	struct umem_stats st = {};
-	u64 *v = stats->value;
-	int cpu, i;
-
-	if (!port)
-		return -EINVAL;
-
-	for (i = 0; i < RXE_CNT_MAX; i++) {
-		u64 sum = 0;
-
-		for_each_possible_cpu(cpu)
-			sum += READ_ONCE(per_cpu_ptr(rxe->stats, cpu)->c[i]);
-		v[i] = sum;
-	}
-
-	umem_export_stats(NULL, &st);
-	v[STAT_FAULTS] = st.faults;
-	v[STAT_FAULT_PAGES] = st.fault_pages;
-	v[STAT_PREFETCHES] = st.prefetches;
-	v[STAT_PREFETCH_PAGES] = st.prefetch_pages;
-	v[STAT_INVALIDATIONS] = st.invalidations;
-	v[STAT_INVALIDATED_PAGES] = st.invalidated_pages;
-	v[STAT_RETRIES] = st.retries;
-	v[STAT_SLOW] = st.slow;
-	v[STAT_RESIDENT_PAGES] = st.resident;
-	v[STAT_LEAVES] = st.leaves;
-	return ARRAY_SIZE(stat_descs);
-}
-
-/* "rdma statistic show mr": of on-demand regions only. */
-static int rxe_fill_stat_mr_entry(struct sk_buff *msg, struct ib_mr *ibmr)
-{
-	struct rxe_mr *mr = to_rmr(ibmr);
-	struct umem_export *ex = NULL;
-	struct umem_stats st = {};
-	struct nlattr *table;
-	unsigned long start;
-	u64 resident, length;
-	bool whole;
-
-	/* Rereg may exchange these; the walk may be long. */
-	if (!rxe_ref_get(&mr->ref))
-		return 0;
-	whole = mr->kind == RXE_MR_IMPLICIT;
-	start = mr->start;
-	length = mr->length;
-	if (mr->ex)
-		ex = umem_export_ref(mr->ex);
-	rxe_ref_put(&mr->ref);
-	if (!ex)
-		return 0;
-
-	umem_export_stats(ex, &st);
-	resident = whole ? st.resident :
-		   umem_range_resident(ex, start, length) >> PAGE_SHIFT;
-	umem_export_put(ex);
-
-	table = nla_nest_start(msg, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS);
-	if (!table)
-		return -EMSGSIZE;
-
-	/* invalidations are known per address space only */
-	if (rdma_nl_stat_hwcounter_entry(msg, "page_faults",
-					 atomic64_read(&mr->faults)) ||
-	    rdma_nl_stat_hwcounter_entry(msg, "page_fault_pages",
-					 atomic64_read(&mr->fault_pages)) ||
-	    rdma_nl_stat_hwcounter_entry(msg, "page_prefetch",
-					 atomic64_read(&mr->prefetches)) ||
-	    rdma_nl_stat_hwcounter_entry(msg, "page_invalidations",
-					 st.invalidations) ||
-	    rdma_nl_stat_hwcounter_entry(msg, "resident_pages", resident)) {
-		nla_nest_cancel(msg, table);
-		return -EMSGSIZE;
-	}
-
-	nla_nest_end(msg, table);
-	return 0;
-}
-
 /* ---- sysfs ---- */
 
 static ssize_t parent_show(struct device *dev, struct device_attribute *attr,
@@ -391,6 +251,9 @@ static const struct ib_device_ops rxe_ops = {
 	.alloc_hw_port_stats = rxe_alloc_hw_port_stats,
 	.get_hw_stats = rxe_get_hw_stats,
 	.fill_stat_mr_entry = rxe_fill_stat_mr_entry,
+	.fill_res_mr_entry = rxe_fill_res_mr_entry,
+	.fill_res_qp_entry = rxe_fill_res_qp_entry,
+	.fill_res_cq_entry = rxe_fill_res_cq_entry,
 
 	INIT_RDMA_OBJ_SIZE(ib_ah, rxe_ah, ibah),
 	INIT_RDMA_OBJ_SIZE(ib_cq, rxe_cq, ibcq),

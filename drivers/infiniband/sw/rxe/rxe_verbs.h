@@ -24,6 +24,17 @@ int rxe_destroy_srq(struct ib_srq *ibsrq, struct ib_udata *udata);
 int rxe_post_srq_recv(struct ib_srq *ibsrq, const struct ib_recv_wr *wr,
 		      const struct ib_recv_wr **bad);
 
+/* ---- rxe_stats.c ---- */
+struct rdma_hw_stats *rxe_alloc_hw_port_stats(struct ib_device *ibdev, u32 port);
+int rxe_get_hw_stats(struct ib_device *ibdev, struct rdma_hw_stats *stats,
+		     u32 port, int index);
+int rxe_fill_stat_mr_entry(struct sk_buff *msg, struct ib_mr *ibmr);
+
+/* ---- rxe_res.c ---- */
+int rxe_fill_res_mr_entry(struct sk_buff *msg, struct ib_mr *ibmr);
+int rxe_fill_res_qp_entry(struct sk_buff *msg, struct ib_qp *ibqp);
+int rxe_fill_res_cq_entry(struct sk_buff *msg, struct ib_cq *ibcq);
+
 /* ---- rxe_verbs.c ---- */
 int rxe_dev_register(struct rxe_dev *rxe, const char *name);
 
