@@ -30,12 +30,34 @@ ok $? "pages are resident meanwhile"
 rdma -j statistic show mr >"$scratch/mr" 2>&1
 grep -q '"page_faults": *[1-9]' "$scratch/mr"
 ok $? "a region shows its page faults"
+grep -q '"page_fault_pages": *[1-9]' "$scratch/mr"
+ok $? "and the pages that these brought"
 grep -q '"page_invalidations"' "$scratch/mr"
 ok $? "and its invalidations"
+rdma -d -j resource show mr >"$scratch/mrs"
+grep -q '"kind":"odp"\|"kind": "odp"' "$scratch/mrs"
+ok $? "a region says how it holds its memory"
 sed 's/^/# /' "$scratch/mr" | cut -c1-300 | head -n 20
 kill $victim
 wait $victim 2>/dev/null
 idle() { [ "$(cat "$sysfs/odp_resident_pages")" = 0 ]; }
 wait_until 15 idle
 ok $? "nothing is resident when the process has gone"
+waits=0
+for c in "$sysfs"/odp_fault_us_*; do
+	waits=$((waits + $(cat "$c")))
+done
+[ $waits -gt 0 ] && [ $waits -le "$(cat "$sysfs/parks")" ]
+ok $? "whoever parked and resumed is counted by how long it took ($waits)"
+[ "$(cat "$sysfs/rdma_bytes")" -gt 0 ]
+ok $? "bytes are counted"
+for what in qp cq; do
+	rdma -d -j resource show $what >"$scratch/$what"
+	python3 -m json.tool "$scratch/$what" >/dev/null
+	ok $? "details of each $what"
+done
+grep -q '"road"' "$scratch/qp" && grep -q '"sq_parked"' "$scratch/qp"
+ok $? "a queue pair says which road it takes, and whether it waits"
+grep -q '"unread"' "$scratch/cq"
+ok $? "a completion queue says what is in it"
 done_testing

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# D8: parking, resuming, faults and retries can be traced, and a queue pair that
+# resumes says how long it waited.
+. "$(dirname "$0")/../lib/net.sh"
+
+tracing=/sys/kernel/tracing
+[ -d $tracing/events ] || mount -t tracefs nodev $tracing || bail "no tracefs"
+instance=$tracing/instances/odp
+mkdir $instance || bail "no trace instance"
+echo 4096 >$instance/buffer_size_kb
+tidy()
+{
+	echo 0 >$instance/events/enable
+	rmdir $instance
+	tc qdisc del dev lo root 2>/dev/null
+}
+for event in rxe/rxe_park rxe/rxe_resume rxe/rxe_retry rxe/rxe_rnr_received rxe/rxe_rnr_parked \
+	     umem/umem_fault umem/umem_zap; do
+	echo 1 >$instance/events/$event/enable
+	ok $? "event $event"
+done
+
+timeout 50 "$here/../net/traffic" local odp 1 >"$scratch/out" 2>&1
+ok $? "traffic on demand"
+grep -q "rxe_park: dev=$dev qpn=[0-9]* side=requester va=0x[0-9a-f]* len=[1-9]" $instance/trace
+ok $? "a requester parks"
+grep -q "rxe_resume: dev=$dev qpn=[0-9]* side=requester ns=[1-9][0-9]* ret=[1-9]" $instance/trace
+ok $? "and resumes, with time and result"
+grep -q "umem_fault: .*ns=[1-9][0-9]* ret=[1-9]" $instance/trace
+ok $? "a fault says how long it took"
+grep -q umem_zap: $instance/trace
+ok $? "an invalidation"
+parks=$(grep -c rxe_park: $instance/trace)
+is "$(grep -c rxe_resume: $instance/trace)" "$parks" "whoever parks resumes"
+
+modprobe -q sch_netem
+tc qdisc replace dev lo root netem limit 10000 loss 5% || bail "no netem on this kernel"
+timeout 50 "$here/../net/traffic" wire odp 2 >"$scratch/out" 2>&1
+ok $? "traffic with loss"
+grep -q "rxe_retry: dev=$dev qpn=[0-9]* psn=[0-9]* left=[0-7]" $instance/trace
+ok $? "is sent again"
+grep -q "rxe_park: dev=$dev qpn=[0-9]* side=responder" $instance/trace
+ok $? "a responder parks"
+done_testing
