@@ -4,125 +4,20 @@
  *
  * The export notifier alone, through the make-believe device of kmod/: what a
  * device sees of an address space while its owner maps, unmaps, protects, forks
- * and dies.
+ * and dies. umem_reclaim.c is about memory that is taken away.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
+#include "umem_dev.h"
+
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include "../unit/tap.h"
-#include "kmod/umem_test.h"
-
-#define PAGE	4096UL
-#define LEAF	(512 * PAGE)
-#define W	UMEM_TEST_WRITE
-#define FAULT	UMEM_TEST_FAULT
-#define SLOW	UMEM_TEST_SLOW
-
-static int dev;
-
-#define must(cond) do {							\
-	if (!(cond)) {							\
-		printf("Bail out! line %d: %s: %s\n", __LINE__, #cond,	\
-		       strerror(errno));				\
-		exit(1);						\
-	}								\
-} while (0)
-
-static int test_open(void)
-{
-	int fd = open("/dev/umem_test", O_RDWR);
-
-	must(fd >= 0);
-	return fd;
-}
-
-static long call(int fd, unsigned long cmd, const void *va, size_t len, void *buf,
-		 unsigned int flags, unsigned int arg)
-{
-	struct umem_test_io io = {
-		.va = (uintptr_t)va, .len = len, .buf = (uintptr_t)buf,
-		.flags = flags, .arg = arg,
-	};
-
-	must(!ioctl(fd, cmd, &io));
-	return io.result;
-}
-
-/* What the device does to our memory. */
-static long dev_read(const void *va, void *buf, size_t len, unsigned int flags)
-{
-	return call(dev, UMEM_TEST_ACCESS, va, len, buf, flags, 0);
-}
-
-static long dev_write(void *va, const void *buf, size_t len, unsigned int flags)
-{
-	return call(dev, UMEM_TEST_ACCESS, va, len, (void *)buf, flags | W, 0);
-}
-
-static long fault(const void *va, size_t len, unsigned int flags)
-{
-	return call(dev, UMEM_TEST_DO_FAULT, va, len, NULL, flags, 0);
-}
-
-static long resident(const void *va, size_t len)
-{
-	return call(dev, UMEM_TEST_RESIDENT, va, len, NULL, 0, 0);
-}
-
-static struct umem_test_stats stats(void)
-{
-	struct umem_test_stats st;
-
-	must(!ioctl(dev, UMEM_TEST_STATS, &st));
-	return st;
-}
-
-/* Is the byte at @va translated for reading (for writing)? */
-static bool hit(const void *va, unsigned int write)
-{
-	char c;
-
-	if (write) {
-		/* Writes what is there. */
-		if (dev_read(va, &c, 1, 0) != 1)
-			return false;
-		return dev_write((void *)va, &c, 1, 0) == 1;
-	}
-	return dev_read(va, &c, 1, 0) == 1;
-}
-
-static char *map_at(void *at, size_t len, int prot, int flags, int fd)
-{
-	char *p = mmap(at, len, prot, flags | (at ? MAP_FIXED : 0), fd, 0);
-
-	must(p != MAP_FAILED);
-	return p;
-}
-
-/* Private memory without huge pages. */
-static char *anon(size_t len)
-{
-	char *p = map_at(NULL, len, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-
-	madvise(p, len, MADV_NOHUGEPAGE);
-	return p;
-}
 
 static long field(const char *path, const char *name)
 {
@@ -499,16 +394,6 @@ static void uffd_resolve(int uffd, char *p)
 	must(!ioctl(uffd, UFFDIO_COPY, &copy));
 }
 
-static long async(int fd, const void *va, size_t len, unsigned int flags)
-{
-	return call(fd, UMEM_TEST_ASYNC, va, len, NULL, flags, 0);
-}
-
-static long wait_job(int fd, unsigned int ms)
-{
-	return call(fd, UMEM_TEST_WAIT, NULL, 0, NULL, 0, ms);
-}
-
 #define BLOCKED	64
 
 static void test_blocked(void)
@@ -569,57 +454,6 @@ static void test_jobs(void)
 }
 
 /* ---- the end of an address space ---- */
-
-static void send_fd(int sock, int fd)
-{
-	char c = 0, control[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec iov = { &c, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	must(sendmsg(sock, &msg, 0) == 1);
-}
-
-static int recv_fd(int sock)
-{
-	char c, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &c, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	must(recvmsg(sock, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
-/* Wait for -ESRCH: the address space goes a little after the process. */
-static bool dies(int fd, void *va)
-{
-	char c;
-	int i;
-
-	for (i = 0; i < 3000; i++) {
-		long ret = call(fd, UMEM_TEST_ACCESS, va, 1, &c, FAULT, 0);
-
-		if (ret == -ESRCH)
-			return call(fd, UMEM_TEST_DO_FAULT, va, 1, NULL, 0, 0) == -ESRCH;
-		/* Reaped, and not yet gone. */
-		if (ret != 1 && ret != -EFAULT && ret != -ENOMEM)
-			return false;
-		usleep(10000);
-	}
-	return false;
-}
 
 static void test_death(bool exec)
 {
@@ -685,231 +519,9 @@ static void test_blocked_death(void)
 	close(uffd);
 }
 
-/* ---- reclaim ---- */
-
-#define CGROUP	"/tmp/umem.cgroup"
-#define SWAP	"/var/tmp/umem.swap"
-
-static bool shell(const char *cmd)
-{
-	return !system(cmd);
-}
-
-/* Swap, and a cgroup of our own that can be reclaimed from. */
-static void reclaim_setup(void)
-{
-	char cmd[128];
-
-	must(shell("fallocate -l 128M " SWAP " && chmod 600 " SWAP " &&\n"
-		   "mkswap " SWAP " >/dev/null && swapon " SWAP));
-	must(shell("mkdir -p " CGROUP " && { mountpoint -q " CGROUP " ||\n"
-		   "	mount -t cgroup2 none " CGROUP "; } &&\n"
-		   "echo +memory >" CGROUP "/cgroup.subtree_control &&\n"
-		   "mkdir -p " CGROUP "/umem"));
-	snprintf(cmd, sizeof(cmd), "echo %d >" CGROUP "/umem/cgroup.procs", getpid());
-	must(shell(cmd));
-}
-
-static void reclaim_cleanup(void)
-{
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd),
-		 "echo %d >" CGROUP "/cgroup.procs; echo 0 >" CGROUP "/cgroup.procs\n"
-		 "rmdir " CGROUP "/umem; "
-		 "umount " CGROUP "; rmdir " CGROUP "; swapoff " SWAP "; rm " SWAP, getpid());
-	shell(cmd);
-}
-
-/* Pages of a range that are in memory. */
-static unsigned int present(void *va, unsigned int pages)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	unsigned int i, n = 0;
-	uint64_t v;
-
-	must(fd >= 0);
-	for (i = 0; i < pages; i++) {
-		must(pread(fd, &v, 8, ((uintptr_t)va / PAGE + i) * 8) == 8);
-		n += v >> 63;
-	}
-	close(fd);
-	return n;
-}
-
-/* Push a range out of memory, all of it. */
-static bool page_out(char *p, unsigned int pages)
-{
-	unsigned int i;
-
-	for (i = 0; i < 100 && present(p, pages); i++) {
-		must(!madvise(p, pages * PAGE, MADV_PAGEOUT));
-		usleep(i * 1000);
-	}
-	return !present(p, pages);
-}
-
-#define DIRTY_PAGES	64
-
-static void dirty(char *p)
-{
-	unsigned int i;
-
-	for (i = 0; i < DIRTY_PAGES; i++)
-		must(dev_write(p + i * PAGE + 8, &i, sizeof(i), FAULT) == sizeof(i));
-}
-
-static bool survived(const char *p)
-{
-	unsigned int i;
-
-	for (i = 0; i < DIRTY_PAGES; i++)
-		if (memcmp(p + i * PAGE + 8, &i, sizeof(i)))
-			return false;
-	return true;
-}
-
-static void test_dirty(void)
-{
-	size_t len = DIRTY_PAGES * PAGE;
-	unsigned int i, sum = 0;
-	char *p = anon(len);
-
-	memset(p, 1, len);
-	must(!madvise(p, len, MADV_FREE));
-	dirty(p);
-	ok(page_out(p, DIRTY_PAGES) && !resident(p, len) && survived(p),
-	   "writes after MADV_FREE survive reclaim");
-
-	must(page_out(p, DIRTY_PAGES));
-	for (i = 0; i < DIRTY_PAGES; i++)
-		sum += p[i * PAGE];
-	dirty(p);
-	for (i = 0; i < DIRTY_PAGES; i++)
-		must(dev_write(p + i * PAGE + 8, &i, sizeof(i), 0) == sizeof(i));
-	ok(sum && page_out(p, DIRTY_PAGES) && survived(p),
-	   "writes to what was swapped in by reading survive");
-	munmap(p, len);
-
-	p = map_at(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
-	for (i = 0, sum = 0; i < DIRTY_PAGES; i++)
-		sum += p[i * PAGE];
-	dirty(p);
-	ok(!sum && page_out(p, DIRTY_PAGES) && survived(p),
-	   "writes to shared memory read first survive");
-	munmap(p, len);
-
-	p = anon(len);
-	memset(p, 1, len);
-	must(page_out(p, DIRTY_PAGES));
-	dirty(p);
-	ok(page_out(p, DIRTY_PAGES) && survived(p) && p[PAGE] == 1,
-	   "the device swaps in, and its writes survive");
-	munmap(p, len);
-}
-
-#define AGE_PAGES	4096
-
-static void touch(const char *p)
-{
-	unsigned int i;
-	char c;
-
-	for (i = 0; i < AGE_PAGES; i++)
-		must(dev_read(p + i * PAGE, &c, 1, FAULT) == 1);
-}
-
-/*
- * Half of the memory is used by the device only, half by nobody; three quarters
- * of the other half's size are taken away bit by bit.
- */
-static void test_aging(void)
-{
-	char *hot = anon(AGE_PAGES * PAGE), *cold = anon(AGE_PAGES * PAGE);
-	unsigned int hot_left, cold_left, round;
-	struct umem_test_stats a, b;
-
-	memset(hot, 1, AGE_PAGES * PAGE);
-	memset(cold, 2, AGE_PAGES * PAGE);
-	fault(hot, AGE_PAGES * PAGE, 0);
-	fault(cold, AGE_PAGES * PAGE, 0);
-	a = stats();
-	for (round = 0; round < 200; round++) {
-		touch(hot);
-		shell("echo 512K >" CGROUP "/umem/memory.reclaim 2>/dev/null");
-		if (present(cold, AGE_PAGES) < AGE_PAGES / 4)
-			break;
-	}
-	b = stats();
-	hot_left = present(hot, AGE_PAGES);
-	cold_left = present(cold, AGE_PAGES);
-	diag("%u of %u hot pages left, %u cold; %llu zapped", hot_left, AGE_PAGES,
-	     cold_left, b.invalidated_pages - a.invalidated_pages);
-	ok(cold_left < AGE_PAGES / 4 && hot_left > AGE_PAGES * 3 / 4,
-	   "pages that only the device uses stay, others go");
-	ok(b.invalidated_pages - a.invalidated_pages < AGE_PAGES * 3 / 2,
-	   "and stay translated");
-	munmap(hot, AGE_PAGES * PAGE);
-	munmap(cold, AGE_PAGES * PAGE);
-}
-
-/*
- * A process whose device needs more memory than its cgroup has. Its address
- * space is emptied by the OOM reaper, under the worker that fills it.
- */
-static void test_oom(bool in_worker)
-{
-	size_t len = 64 << 20;
-	int sock[2], fd, status;
-	char *p, cmd[128];
-	pid_t pid;
-
-	must(shell("mkdir -p " CGROUP "/oom && cd " CGROUP "/oom &&\n"
-		   "echo 16M >memory.max && echo 0 >memory.swap.max"));
-	p = anon(len);
-	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	pid = fork();
-	must(pid >= 0);
-	if (!pid) {
-		snprintf(cmd, sizeof(cmd), "echo %d >" CGROUP "/oom/cgroup.procs", getpid());
-		must(shell(cmd));
-		fd = test_open();
-		send_fd(sock[1], fd);
-		if (in_worker) {
-			async(fd, p, len, W);
-			for (;;)
-				pause();
-		}
-		call(fd, UMEM_TEST_DO_FAULT, p, len, NULL, W, 0);
-		_exit(0);
-	}
-	fd = recv_fd(sock[0]);
-	must(waitpid(pid, &status, 0) == pid);
-	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-	   "out of memory in %s kills the owner", in_worker ? "a worker" : "its own fault");
-	ok(dies(fd, p), "whose address space ends");
-	close(fd);
-	close(sock[0]);
-	close(sock[1]);
-	munmap(p, len);
-	must(shell("for i in $(seq 100); do rmdir " CGROUP "/oom && exit; sleep 0.1; done 2>/dev/null"));
-}
-
-static void load(const char *name)
-{
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "[ -e /sys/module/%s ] || insmod /opt/odp/modules/%s.ko",
-		 name, name);
-	must(!system(cmd));
-}
-
 int main(void)
 {
-	load("umem_notifier");
-	load("umem_test");
-	dev = test_open();
-
+	umem_dev_open();
 	test_copy();
 	test_no_pin();
 	test_range();
@@ -926,16 +538,7 @@ int main(void)
 	test_death(false);
 	test_death(true);
 	test_blocked_death();
-	reclaim_setup();
-	test_dirty();
-	test_aging();
-	test_oom(false);
-	test_oom(true);
-	reclaim_cleanup();
-
 	ok(system("rmmod umem_test 2>/dev/null") != 0, "an open device keeps the module");
-	close(dev);
-	ok(!system("for i in $(seq 50); do rmmod umem_test && exit 0; sleep 0.2; done; exit 1"),
-	   "when the last is closed it unloads");
-	return tap_done();
+	ok(umem_dev_close(), "when the last is closed it unloads");
+	return done();
 }
