@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tap.h"
+#include "vt.h"
 
 static char swap_dev[64];
 static int swap_id = -1;
@@ -48,6 +49,8 @@ static void swap_off(void)
 		return;
 	if (swapoff(swap_dev))
 		diag("swapoff: %m");
+	else if (swap_id < 0)
+		unlink(swap_dev);
 	else
 		vt_sh("echo 1 >/sys/block/zram%d/reset; echo %d >/sys/class/zram-control/hot_remove",
 		      swap_id, swap_id);
@@ -71,6 +74,18 @@ void vt_swap_on(int mib)
 	atexit(swap_off);
 }
 
+void vt_swap_file(int mib)
+{
+	snprintf(swap_dev, sizeof(swap_dev), "/var/tmp/vt-swap-%d", getpid());
+	swap_owner = getpid();
+	atexit(swap_off);
+	if (swap_is_on() ||
+	    vt_sh("fallocate -l %dM %s && chmod 600 %s && mkswap %s >/dev/null", mib, swap_dev,
+		  swap_dev, swap_dev) ||
+	    swapon(swap_dev, 0))
+		bail("swapon %s: %m", swap_dev);
+}
+
 uint64_t vt_pagemap(const void *p)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -80,6 +95,11 @@ uint64_t vt_pagemap(const void *p)
 		bail("pagemap: %m");
 	close(fd);
 	return entry;
+}
+
+uint64_t vt_frame(const void *p)
+{
+	return vt_pagemap(p) & ((1ull << 55) - 1);
 }
 
 static size_t count(const void *p, size_t len, int bit)
@@ -151,6 +171,66 @@ void *vt_map_fd(int fd, size_t len)
 	if (p == MAP_FAILED)
 		bail("mmap of a file: %m");
 	return p;
+}
+
+static char group_mount[32], group[64];
+static pid_t group_owner;
+
+static void cgroup_off(void)
+{
+	if (getpid() != group_owner)
+		return;
+	/* Who was killed may be a moment in leaving. */
+	vt_sh("for i in $(seq 100); do rmdir %s && break; sleep 0.1; done 2>/dev/null; umount %s && rmdir %s",
+	      group, group_mount, group_mount);
+}
+
+void vt_cgroup(void)
+{
+	strcpy(group_mount, "/tmp/vt-cgroup-XXXXXX");
+	if (!mkdtemp(group_mount) || vt_sh("mount -t cgroup2 none %s", group_mount))
+		bail("cannot mount cgroup2");
+	snprintf(group, sizeof(group), "%s/vt-%d", group_mount, getpid());
+	group_owner = getpid();
+	atexit(cgroup_off);
+	if (vt_sh("echo +memory >%s/cgroup.subtree_control && mkdir %s", group_mount, group))
+		bail("cannot make a memory cgroup");
+}
+
+void vt_cgroup_set(const char *file, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	if (vt_write_file(path, value))
+		bail("%s: %m", path);
+}
+
+void vt_cgroup_enter(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	vt_cgroup_set("cgroup.procs", pid);
+}
+
+long long vt_cgroup_read(const char *file, const char *field)
+{
+	char path[128], line[128];
+	long long value = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!field)
+			value = atoll(line);
+		else if (!strncmp(line, field, strlen(field)) && line[strlen(field)] == ' ')
+			value = atoll(line + strlen(field));
+	}
+	if (f)
+		fclose(f);
+	return value;
 }
 
 int vt_sh(const char *fmt, ...)

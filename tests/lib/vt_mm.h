@@ -25,9 +25,12 @@
  * Swap that was there already is used as it is.
  */
 void vt_swap_on(int mib);
+/* The same with a file on a disk, and with nothing else to swap to. */
+void vt_swap_file(int mib);
 
 /* /proc/self/pagemap: bits 63 present, 62 swapped, 0 to 54 the frame. */
 uint64_t vt_pagemap(const void *p);
+uint64_t vt_frame(const void *p);
 size_t vt_count_present(const void *p, size_t len);
 size_t vt_count_swapped(const void *p, size_t len);
 
@@ -40,6 +43,16 @@ size_t vt_pageout(void *p, size_t len);
 /* A memory file of @len bytes, zeroed. */
 int vt_memfd(size_t len);
 void *vt_map_fd(int fd, size_t len);
+
+/*
+ * A memory cgroup of our own until the program ends, for children only: it must be
+ * empty at the end. vt_cgroup_enter() moves the calling process into it. Reading
+ * gives the number in @file, or behind @field in it; -1 if there is none.
+ */
+void vt_cgroup(void);
+void vt_cgroup_enter(void);
+void vt_cgroup_set(const char *file, const char *value);
+long long vt_cgroup_read(const char *file, const char *field);
 
 /* Run /bin/sh -c; returns its exit status. */
 int vt_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

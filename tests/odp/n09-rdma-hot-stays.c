@@ -12,8 +12,6 @@
 #include "vt.h"
 #include "vt_mm.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -31,8 +29,6 @@ struct result {
 	long idle;		/* pages of the witness that are out at the end */
 	int wrong;
 };
-
-static char group[64];
 
 static void dirty(uint8_t *m, size_t len)
 {
@@ -86,12 +82,7 @@ static struct result in_group(enum how how)
 	pid_t pid = fork();
 
 	if (!pid) {
-		char path[128], text[32];
-
-		snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-		snprintf(text, sizeof(text), "%d", getpid());
-		if (vt_write_file(path, text))
-			bail("cannot enter %s", group);
+		vt_cgroup_enter();
 		run(how, r);
 		_exit(0);
 	}
@@ -106,24 +97,18 @@ int main(void)
 {
 	const long pages = HOT / PAGE;
 	struct result cpu, rdma, idle;
-	char dir[] = "/tmp/vt-n09-XXXXXX";
 	struct vt_dev dev;
 
 	vt_open(&dev);
 	vt_need(&dev, VT_ODP);
 	vt_close(&dev);
 	vt_swap_on(256);
-	if (!mkdtemp(dir) || vt_sh("mount -t cgroup2 none %s", dir))
-		bail("cannot mount cgroup2");
-	snprintf(group, sizeof(group), "%s/vt-n09", dir);
-	if (vt_sh("echo +memory >%s/cgroup.subtree_control && mkdir -p %s && echo " LIMIT
-		  " >%s/memory.max", dir, group, group))
-		bail("cannot make a memory cgroup");
+	vt_cgroup();
+	vt_cgroup_set("memory.max", LIMIT);
 
 	idle = in_group(BY_NOBODY);
 	cpu = in_group(BY_CPU);
 	rdma = in_group(BY_RDMA);
-	vt_sh("rmdir %s; umount %s; rmdir %s", group, dir, dir);
 
 	is(idle.wrong + cpu.wrong + rdma.wrong, 0, "all three runs come to their end, data right");
 	diag("hot pages found evicted: by nobody %ld, by the CPU %ld, by RDMA %ld", idle.evicted,
