@@ -8,6 +8,7 @@
 #include "vt_mm.h"
 #include "vt_rig.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,19 +82,29 @@ static bool intact(size_t hole, uint64_t seed)
 	return right;
 }
 
-static void collapse(void)
+/* May fail for a moment while someone else looks at a page. */
+static bool collapsed(void)
 {
 	int i;
 
+	madvise(m, LEN, MADV_HUGEPAGE);
+	for (i = 0; i < 200; i++) {
+		if (!madvise(m, LEN, MADV_COLLAPSE))
+			return true;
+		if (errno != EAGAIN && errno != EBUSY)
+			break;
+		usleep(5000);
+	}
+	return false;
+}
+
+static void collapse(void)
+{
 	map();
 	madvise(m, LEN, MADV_NOHUGEPAGE);
 	is(vt_put(&r, mr, m + ODD, LEN - ODD, 1), 0, "write to small pages, now they are hot");
 	is(huge_kb(), 0, "small they are");
-	madvise(m, LEN, MADV_HUGEPAGE);
-	/* May fail for a moment while someone else looks at a page. */
-	for (i = 0; i < 100 && madvise(m, LEN, MADV_COLLAPSE); i++)
-		usleep(10000);
-	is(huge_kb(), LEN / 1024, "collapsed into huge pages");
+	ok(collapsed() && huge_kb() == LEN / 1024, "collapsed into huge pages");
 	ok(intact(0, 1), "the data");
 	is(vt_put(&r, mr, m + ODD, LEN - ODD, 2), 0, "write again");
 	ok(intact(0, 2), "the data");
@@ -149,16 +160,13 @@ static void split(void)
 /* Shared memory, as the page cache of a memory file. */
 static void shared(void)
 {
-	int i, fd = vt_memfd(LEN);
+	int fd = vt_memfd(LEN);
 
 	if (mmap(m, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != m)
 		bail("mmap: %m");
 	is(vt_put(&r, mr, m + ODD, LEN - ODD, 11), 0, "write to shared memory");
-	madvise(m, LEN, MADV_HUGEPAGE);
-	for (i = 0; i < 100 && madvise(m, LEN, MADV_COLLAPSE); i++)
-		usleep(10000);
-	if (huge_kb())
-		diag("shared memory was collapsed");
+	if (!collapsed())
+		diag("shared memory is not collapsed: %m");
 	ok(intact(0, 11), "the data, after collapsing");
 	is(vt_put(&r, mr, m + ODD, LEN - ODD, 12), 0, "write again");
 	is(madvise(m + 40 * PAGE, PAGE, MADV_REMOVE), 0, "punch a hole");

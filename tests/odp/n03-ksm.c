@@ -19,17 +19,12 @@ static struct vt_rig r;
 static uint8_t *m[2];
 static struct ibv_mr *mr[2];
 
-static uint64_t frame(const uint8_t *p)
-{
-	return vt_pagemap(p) & ((1ull << 55) - 1);
-}
-
 static int shared(void)
 {
 	int i, n = 0;
 
 	for (i = 0; i < PAGES; i++)
-		n += frame(m[0] + i * PAGE) == frame(m[1] + i * PAGE);
+		n += vt_frame(m[0] + i * PAGE) == vt_frame(m[1] + i * PAGE);
 	return n;
 }
 

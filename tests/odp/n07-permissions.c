@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LEN	(16 * PAGE)
@@ -126,29 +125,6 @@ static void files(void)
 	close(fd);
 }
 
-static void secret(void)
-{
-#ifdef SYS_memfd_secret
-	int fd = syscall(SYS_memfd_secret, 0);
-	uint8_t *m;
-	struct ibv_mr *mr;
-
-	if (fd < 0 || ftruncate(fd, LEN)) {
-		diag("no secret memory on this kernel (needs secretmem.enable=1): %m");
-		return;
-	}
-	m = vt_map_fd(fd, LEN);
-	vt_fill(m, 0, LEN, 1);
-	mr = vt_try_reg(&dev, VT_ODP, m, LEN, VT_RCV_ALL);
-	ok(!mr || get(mr, m), "secret memory cannot be read");
-	ok(!mr || put(mr, m, 2), "nor written");
-	is(vt_check(m, 0, LEN, 1), -1, "its data is untouched");
-	if (mr)
-		vt_dereg(mr);
-	close(fd);
-#endif
-}
-
 int main(void)
 {
 	vt_open(&dev);
@@ -159,7 +135,6 @@ int main(void)
 	zero_page();
 	protection();
 	files();
-	secret();
 	vt_dereg(smr);
 	vt_pair_close(&p);
 	vt_close(&dev);

@@ -81,6 +81,9 @@ int main(void)
 	src = vt_map(65536);
 	smr = vt_reg(&dev, VT_PINNED, src, 65536, VT_RCV_ALL);
 	one_size(5ul << 20, "5 MiB");
+	/* Sizes that go wrong where somebody counts bytes in an int. */
+	one_size(2ul << 30, "2 GiB");
+	one_size(3ul << 30, "3 GiB");
 	one_size((4ul << 30) + 12288, "4 GiB and a bit");
 	one_size(64ul << 30, "64 GiB");
 	one_size(1ul << 40, "1 TiB");
