@@ -59,7 +59,7 @@ static uint32_t nasty(unsigned int *s)
 	static const uint32_t list[] = {
 		0, 1, 2, 3, 5, 8, 15, 16, 31, 32, 63, 255, 256, 4095, 4096, 65535, 65536,
 		0x7fffffff, 0x80000000, 0x80000001, 0xfffffff0, 0xffffffff, 0xffff8880,
-		IBV_WR_LOCAL_INV, IBV_WR_BIND_MW, IBV_WR_SEND_WITH_INV, 0x20, 0x21,
+		IBV_WR_LOCAL_INV, IBV_WR_BIND_MW, IBV_WR_SEND_WITH_INV, 14, 0x20, 0x21,
 	};
 	unsigned int r = rnd(s);
 

@@ -8,7 +8,7 @@
  *
  * An unreliable sender does not wait for its receiver's memory. A datagram becomes
  * a packet in the receiver's queue, as if the wire had brought it, and is
- * complete. A UC message, which may be long, waits LOCAL_PATIENCE_MS; then it is
+ * complete. A UC message, which may be long, waits a bounded time; then it is
  * lost, and so are those after it until the receiver's fault has ended.
  *
  * A WQE is at one of three places: [head, next) sent, at next being sent,
@@ -22,8 +22,9 @@
 #define LOCAL_SEGMENT	SZ_1M
 /* Packets after which an acknowledgement is asked for within a message. */
 #define ACK_EVERY	32
-/* How long a local UC message waits for its receiver's memory. */
+/* How long a local UC message waits for its receiver's memory: this and by size. */
 #define LOCAL_PATIENCE_MS	200
+#define LOCAL_PATIENCE_MS_MIB	10
 
 enum outcome {
 	GO_ON,		/* look at the next thing to send */
@@ -288,14 +289,16 @@ static bool patience_over(const struct rxe_req *req)
 }
 
 /* The receiver of a local UC message has no memory for it yet. */
-static enum outcome be_patient(struct rxe_qp *qp)
+static enum outcome be_patient(struct rxe_qp *qp, const struct rxe_wqe *wqe)
 {
+	u32 mib = (wqe->length - wqe->sent) / SZ_1M;
 	struct rxe_req *req = &qp->req;
 
 	if (!req->patient) {
 		req->patient = true;
 		req->patience_end = jiffies +
-				    msecs_to_jiffies(LOCAL_PATIENCE_MS);
+			msecs_to_jiffies(LOCAL_PATIENCE_MS +
+					 mib * LOCAL_PATIENCE_MS_MIB);
 	}
 	req->rnr_wait = true;
 	mod_timer(&req->rnr_timer, req->patience_end);
@@ -348,9 +351,11 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	}
 
 	wqe->sent += reply->done;
+	if (reply->done)
+		qp->req.patient = false;
 	if (verdict == RXE_LATER) {
 		if (!patience_over(&qp->req))
-			return be_patient(qp);
+			return be_patient(qp, wqe);
 		lost(qp, wqe);
 		return GO_ON;
 	}

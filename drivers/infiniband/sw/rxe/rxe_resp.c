@@ -230,7 +230,11 @@ static enum rxe_verdict taken(struct request *rq)
 	const struct rxe_pkt *pkt = rq->pkt;
 	struct rxe_qp *qp = rq->qp;
 	struct rxe_resp *r = &qp->resp;
-	u32 bytes;
+
+	/* a NAK names the packet that it is for, so before the PSN moves on */
+	if (pkt->flags & RXE_OP_IETH &&
+	    rxe_invalidate_key(qp->rxe, qp->ibqp.pd, qp->qpn, pkt->inv_rkey))
+		return bad_recv(rq, IB_WC_MW_BIND_ERR, RXE_AETH_NAK_ACCESS);
 
 	r->psn = rxe_psn_add(r->psn, rq->npsn);
 	r->off += pkt->payload;
@@ -238,14 +242,8 @@ static enum rxe_verdict taken(struct request *rq)
 	rq->reply->done = pkt->payload;
 	if (pkt->flags & RXE_OP_LAST) {
 		r->msn = rxe_psn_add(r->msn, 1);
-		bytes = r->off;
-		if (pkt->flags & RXE_OP_IETH &&
-		    rxe_invalidate_key(qp->rxe, qp->ibqp.pd, qp->qpn,
-				       pkt->inv_rkey))
-			return bad_recv(rq, IB_WC_MW_BIND_ERR,
-					RXE_AETH_NAK_ACCESS);
 		if (pkt->flags & RXE_OP_RECV)
-			post_recv_wc(qp, pkt, IB_WC_SUCCESS, bytes);
+			post_recv_wc(qp, pkt, IB_WC_SUCCESS, r->off);
 	}
 	if (qp->type == IB_QPT_RC && (rq->local || pkt->ackreq))
 		return reply_ack(rq, RXE_AETH_ACK, rxe_psn_add(r->psn, -1));
