@@ -157,6 +157,18 @@ typedef unsigned int compat_cqe_t;
 #define COMPAT_DMAH_ARG			struct ib_dmah *dmah,
 #define COMPAT_DMAH_GIVEN		(dmah != NULL)
 #endif
+
+/*
+ * A device of a network namespace; before 7.0 it begins in the initial one,
+ * and "rdma dev set ... netns" moves it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define compat_ib_alloc_device(type, member, net) \
+	((void)(net), ib_alloc_device(type, member))
+#else
+#define compat_ib_alloc_device(type, member, net) \
+	ib_alloc_device_with_net(type, member, net)
+#endif
 #endif /* COMPAT_VERBS */
 
 /* ---- work requests in rings ---- */

@@ -153,7 +153,7 @@ struct rxe_dev *rxe_dev_create(struct net_device *ndev, const char *name)
 	struct rxe_dev *rxe;
 	int err = -ENOMEM;
 
-	rxe = ib_alloc_device(rxe_dev, ib_dev);
+	rxe = compat_ib_alloc_device(rxe_dev, ib_dev, dev_net(ndev));
 	if (!rxe)
 		return ERR_PTR(-ENOMEM);
 
