@@ -32,6 +32,18 @@ static u32 wc_flags_to_user(int flags)
 	       (flags & IB_WC_WITH_INVALIDATE ? RXE_UWC_WITH_INV : 0);
 }
 
+/*
+ * RoCE v2 has no service level. What a user finds there after a datagram is the
+ * kind of packet, annex A17.4.5.1, in the encoding that UCX expects: bit 3 for
+ * UDP, 1 for IPv6, 2 for IPv4. It tells where in the GRH the address is.
+ */
+static u8 wc_sl_to_user(const struct ib_wc *wc)
+{
+	if (!(wc->wc_flags & IB_WC_WITH_NETWORK_HDR_TYPE))
+		return wc->sl;
+	return BIT(3) | (wc->network_hdr_type == RDMA_NETWORK_IPV6 ? 1 : 2);
+}
+
 static void wc_to_user(struct ib_uverbs_wc *to, const struct ib_wc *wc)
 {
 	*to = (struct ib_uverbs_wc) {
@@ -45,7 +57,7 @@ static void wc_to_user(struct ib_uverbs_wc *to, const struct ib_wc *wc)
 		.wc_flags	= wc_flags_to_user(wc->wc_flags),
 		.pkey_index	= wc->pkey_index,
 		.slid		= wc->slid,
-		.sl		= wc->sl,
+		.sl		= wc_sl_to_user(wc),
 		.dlid_path_bits	= wc->dlid_path_bits,
 		.port_num	= wc->port_num,
 	};

@@ -12,7 +12,7 @@ enum {
 	RXE_MAX_QP_WR		= 1 << 14,
 	RXE_MAX_SGE		= 32,
 	RXE_MAX_INLINE		= RXE_MAX_SGE * sizeof(struct rxe_sge),
-	RXE_MAX_CQE		= 1 << 17,	/* libfabric rxm wants more than 65,536 */
+	RXE_MAX_CQE		= 1 << 18,	/* libfabric's rxm wants 196,608 */
 	RXE_MAX_RD_ATOMIC	= 128,
 	RXE_MAX_PSN_WINDOW	= 128,		/* unacknowledged packets a QP may have */
 	RXE_MAX_PARKED_PKTS	= 256,		/* packets a QP direction may queue */
