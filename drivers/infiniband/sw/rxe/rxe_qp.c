@@ -685,6 +685,8 @@ int rxe_post_recv(struct ib_qp *ibqp, const struct ib_recv_wr *wr,
 			*bad = wr;
 	}
 	spin_unlock_irqrestore(&qp->rpost_lock, flags);
+	/* Either the flush that follows the store of ERR sees the request, or we see ERR. */
+	smp_mb();
 	if (READ_ONCE(qp->state) == IB_QPS_ERR)
 		rxe_side_defer(&qp->resp.side);
 	return err;
