@@ -96,26 +96,26 @@ void rxe_segs_close(struct rxe_seg *seg, u32 n)
 void rxe_comp_wqe(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		  enum ib_wc_status status)
 {
+	bool told = status || qp->sig_all || wqe->flags & IB_SEND_SIGNALED;
+	struct ib_wc wc = {
+		.wr_id = wqe->wr_id,
+		.status = status,
+		.opcode = wc_opcode(wqe->opcode),
+		.qp = &qp->ibqp,
+		.byte_len = wants_data(wqe) ? answer_len(wqe) : wqe->length,
+	};
+
+	if (wqe->opcode == IB_WR_RDMA_WRITE_WITH_IMM ||
+	    wqe->opcode == IB_WR_SEND_WITH_IMM)
+		wc.wc_flags = IB_WC_WITH_IMM;
 	if (wqe->all_sent && rxe_op_is_answered(wqe->opcode))
 		qp->req.rd_atomic--;
-	if (status || qp->sig_all || wqe->flags & IB_SEND_SIGNALED) {
-		struct ib_wc wc = {
-			.wr_id = wqe->wr_id,
-			.status = status,
-			.opcode = wc_opcode(wqe->opcode),
-			.qp = &qp->ibqp,
-			.byte_len = wants_data(wqe) ? answer_len(wqe) :
-						      wqe->length,
-		};
-
-		if (wqe->opcode == IB_WR_RDMA_WRITE_WITH_IMM ||
-		    wqe->opcode == IB_WR_SEND_WITH_IMM)
-			wc.wc_flags = IB_WC_WITH_IMM;
-		rxe_cq_post(qp->scq, &wc, status);
-	}
 	if (!status && !wqe->local_op)
 		rxe_count_request(qp->rxe, wqe->length);
+	/* whoever sees the completion may post into the place at once */
 	rxe_sq_release(qp);
+	if (told)
+		rxe_cq_post(qp->scq, &wc, status);
 }
 
 /**
