@@ -159,6 +159,8 @@ void rxe_comp_fail(struct rxe_qp *qp, enum ib_wc_status status)
 
 static void progress(struct rxe_qp *qp)
 {
+	if (qp->req.window < RXE_MAX_PSN_WINDOW)
+		qp->req.window++;
 	qp->req.retry = qp->attr.retry_cnt;
 	qp->req.rnr_retry = qp->attr.rnr_retry;
 	qp->req.seq_rewound = false;
@@ -204,7 +206,11 @@ static bool acked_through(struct rxe_qp *qp, u32 psn)
 	return whole;
 }
 
-/* Some packet did not make it: again from the oldest, as often as allowed. */
+/*
+ * Some packet did not make it: again from the oldest, as often as allowed. Going
+ * back costs a window, so whoever drops packets for want of room is given less of
+ * it: half, and one more packet with each acknowledgement.
+ */
 static void go_back(struct rxe_qp *qp)
 {
 	if (qp->req.seq_rewound)
@@ -216,6 +222,7 @@ static void go_back(struct rxe_qp *qp)
 	}
 	qp->req.retry--;
 	qp->req.seq_rewound = true;
+	qp->req.window = max_t(u32, qp->req.window / 2, RXE_MIN_PSN_WINDOW);
 	rxe_count(qp->rxe, RXE_CNT_COMP_RETRY);
 	trace_rxe_retry(qp->rxe->ib_dev.name, qp->qpn, qp->req.una, qp->req.retry);
 	rxe_req_rewind(qp);

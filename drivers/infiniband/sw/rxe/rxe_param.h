@@ -15,6 +15,7 @@ enum {
 	RXE_MAX_CQE		= 1 << 18,	/* libfabric's rxm wants 196,608 */
 	RXE_MAX_RD_ATOMIC	= 128,
 	RXE_MAX_PSN_WINDOW	= 128,		/* unacknowledged packets a QP may have */
+	RXE_MIN_PSN_WINDOW	= 8,		/* ... after losses */
 	RXE_MAX_PARKED_PKTS	= 256,		/* packets a QP direction may queue */
 	RXE_MAX_SRQ_WR		= 1 << 14,
 	RXE_MAX_SRQ_SGE		= 27,

@@ -286,6 +286,7 @@ int rxe_create_qp(struct ib_qp *ibqp, struct ib_qp_init_attr *init,
 	spin_lock_init(&qp->rpost_lock);
 	rxe_side_init(&qp->req.side, qp, rxe_req_run);
 	rxe_side_init(&qp->resp.side, qp, rxe_resp_run);
+	qp->req.window = RXE_MAX_PSN_WINDOW;
 	timer_setup(&qp->req.timer, req_timer, 0);
 	timer_setup(&qp->req.rnr_timer, req_rnr_timer, 0);
 	timer_setup(&qp->resp.rnr_timer, resp_rnr_timer, 0);

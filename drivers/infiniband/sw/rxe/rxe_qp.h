@@ -134,6 +134,7 @@ struct rxe_req {
 	u32 psn;			/* for the next new message */
 	u32 una;			/* oldest PSN not acknowledged */
 	u32 top;			/* one past the highest PSN ever sent */
+	u32 window;			/* packets that may be unacknowledged, see go_back() */
 	u32 rd_atomic;			/* READs and atomics outstanding */
 	u32 retry, rnr_retry;		/* left */
 	u32 since_ack;			/* packets since the last AckReq */

@@ -20,8 +20,8 @@
 
 /* Bytes of one local segment, hence between two looks at the scheduler. */
 #define LOCAL_SEGMENT	SZ_1M
-/* Packets after which an acknowledgement is asked for within a message. */
-#define ACK_EVERY	32
+/* Acknowledgements asked for in each window, the end of a message aside. */
+#define ACKS_PER_WINDOW	4
 /* How long a local UC message waits for its receiver's memory: this and by size. */
 #define LOCAL_PATIENCE_MS	200
 #define LOCAL_PATIENCE_MS_MIB	10
@@ -102,6 +102,7 @@ void rxe_req_reset(struct rxe_qp *qp)
 	compat_timer_delete(&req->timer);
 	compat_timer_delete(&req->rnr_timer);
 	req->next = req->head;
+	req->window = RXE_MAX_PSN_WINDOW;
 	req->rd_atomic = 0;
 	req->since_ack = 0;
 	req->rnr_wait = false;
@@ -489,7 +490,7 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	if (rxe_gauge_full(qp->gauge))
 		return WAIT;
 	if (rc && rxe_psn_cmp(next_psn(qp, wqe), qp->req.una) >=
-		  RXE_MAX_PSN_WINDOW)
+		  qp->req.window)
 		return WAIT;
 	if (is_read(wqe) && wqe->sent && next_psn(qp, wqe) != qp->req.una)
 		return WAIT;		/* one piece at a time */
@@ -497,7 +498,8 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	make_request(qp, wqe, bytes, last, &pkt);
 	if (is_read(wqe))
 		pkt.length = bytes;
-	pkt.ackreq = rc && (last || ++qp->req.since_ack >= ACK_EVERY);
+	pkt.ackreq = rc && (last || ++qp->req.since_ack >=
+				  qp->req.window / ACKS_PER_WINDOW);
 	if (rxe_tx_alloc(qp->rxe, path, &pkt, &tx)) {
 		rxe_count(qp->rxe, RXE_CNT_SEND_ERR);
 		lost(qp, wqe);
