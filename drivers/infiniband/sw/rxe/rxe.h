@@ -266,8 +266,8 @@ int rxe_destroy_ah(struct ib_ah *ibah, u32 flags);
 /**
  * rxe_qp_receive() - give a validated packet to its QP
  * @qp: destination, caller holds a reference
- * @skb: packet; network header set, data at the BTH, transport headers linear,
- *	 payload found with rxe_rx_payload(), ICRC already cut off; ownership
+ * @skb: packet; network header set, data at the BTH. Headers are found with
+ *	 rxe_rx_bth(), payload with rxe_rx_payload(), the ICRC is cut off; ownership
  *	 passes to the QP
  *
  * Softirq context.

@@ -446,7 +446,7 @@ static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 	struct rxe_reply reply = {};
 	struct rxe_pkt pkt;
 
-	if (rxe_wire_parse(skb->data, skb->len, &pkt) ||
+	if (rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt) ||
 	    !rxe_rx_is_peer(&qp->path, skb))
 		return true;
 	if (pkt.flags & RXE_OP_READ_RSP)

@@ -163,9 +163,10 @@ static u32 ip_header_len(const struct sk_buff *skb)
 }
 
 /*
- * Headers in the linear part, payload and ICRC behind them or in one fragment:
- * what we send has this shape already when it comes in through loopback, veth
- * or a bridge, and need not be copied. Anything else is made linear.
+ * Headers in the linear part, payload and ICRC behind them or in one fragment, or
+ * all from the BTH on in one fragment: what we send has one of these shapes when it
+ * comes in through loopback, veth or a bridge, and need not be copied. Anything
+ * else is made linear.
  */
 static bool shaped_as_sent(const struct sk_buff *skb)
 {
@@ -174,39 +175,50 @@ static bool shaped_as_sent(const struct sk_buff *skb)
 	u32 hdr_len;
 
 	if (skb_has_frag_list(skb) || skb_shinfo(skb)->nr_frags != 1 ||
-	    skb_headlen(skb) <= sizeof(struct udphdr))
+	    skb_headlen(skb) < sizeof(struct udphdr))
 		return false;
 	page = skb_frag_page(frag);
 	if (!page || PageHighMem(page))
 		return false;
+	if (skb_headlen(skb) == sizeof(struct udphdr))
+		return skb_frag_size(frag) >= IB_BTH_BYTES + RXE_ICRC_LEN;
 	hdr_len = rxe_opcodes[skb->data[sizeof(struct udphdr)]].hdr_len;
 	return skb_headlen(skb) == sizeof(struct udphdr) + hdr_len &&
 	       skb_frag_size(frag) > RXE_ICRC_LEN;
 }
 
+/* BTH of a packet whose data is at the UDP header. */
+static const u8 *bth_of(const struct sk_buff *skb)
+{
+	return skb_headlen(skb) == sizeof(struct udphdr) ?
+	       skb_frag_address(&skb_shinfo(skb)->frags[0]) :
+	       skb->data + sizeof(struct udphdr);
+}
+
 static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
 {
-	u32 linear = skb_headlen(skb);
-	const u8 *icrc;
+	u8 udp_bth[sizeof(struct udphdr) + IB_BTH_BYTES];
+	const u8 *data = bth_of(skb), *end = skb_tail_pointer(skb);
 	__le32 want;
 	u32 crc;
 
+	memcpy(udp_bth, skb->data, sizeof(struct udphdr));
+	memcpy(udp_bth + sizeof(struct udphdr), data, IB_BTH_BYTES);
+	crc = rxe_icrc_headers(skb_network_header(skb), ip_len, udp_bth,
+			       sizeof(udp_bth));
+	data += IB_BTH_BYTES;
 	if (skb_is_nonlinear(skb)) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
-		u32 len = skb_frag_size(frag) - RXE_ICRC_LEN;
-		const u8 *data = skb_frag_address(frag);
 
-		crc = rxe_icrc_headers(skb_network_header(skb), ip_len,
-				       skb->data, linear);
-		crc = rxe_icrc_add(crc, data, len);
-		icrc = data + len;
-	} else {
-		crc = rxe_icrc_headers(skb_network_header(skb), ip_len,
-				       skb->data, linear - RXE_ICRC_LEN);
-		icrc = skb->data + linear - RXE_ICRC_LEN;
+		if (skb_headlen(skb) > sizeof(struct udphdr)) {
+			crc = rxe_icrc_add(crc, data, end - data);
+			data = skb_frag_address(frag);
+		}
+		end = skb_frag_address(frag) + skb_frag_size(frag);
 	}
-	want = rxe_icrc_end(crc);
-	return !memcmp(icrc, &want, sizeof(want));
+	end -= RXE_ICRC_LEN;
+	want = rxe_icrc_end(rxe_icrc_add(crc, data, end - data));
+	return !memcmp(end, &want, sizeof(want));
 }
 
 static bool is_multicast(const struct in6_addr *a)
@@ -256,8 +268,7 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	ip_len = ip_header_len(skb);
 	if (!ip_len)
 		goto bad;
-	if (rxe_wire_parse(skb->data + sizeof(struct udphdr), skb->len - around,
-			   &pkt))
+	if (rxe_wire_parse(bth_of(skb), skb->len - around, &pkt))
 		goto bad;
 	mc = pkt.qpn == MULTICAST_QPN;
 	if ((pkt.pkey & 0x7fff) != 0x7fff || mc != is_multicast(&daddr))

@@ -47,6 +47,7 @@ struct dst_entry *rxe_path_route(struct rxe_dev *rxe, struct rxe_path *path);
 struct rxe_tx {
 	struct sk_buff *skb;
 	void *payload;		/* contiguous room for pkt->payload bytes */
+	u32 seg;		/* burst: bytes of a packet from BTH to ICRC */
 };
 
 /**
@@ -70,13 +71,33 @@ int rxe_tx_alloc(struct rxe_dev *rxe, struct rxe_path *path,
  * @tx: packet, consumed whatever happens
  * @gauge: counts packets not yet freed by the stack, or NULL
  *
- * Any context. A drop by the stack is a lost packet, not an error; returns 0
- * or a negative errno when nothing was handed to the stack.
+ * Any context. A drop by the stack is a lost packet, not an error.
  */
 struct rxe_gauge;
-int rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
-		struct rxe_gauge *gauge);
+void rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
+		 struct rxe_gauge *gauge);
 void rxe_tx_free(struct rxe_tx *tx);
+
+/**
+ * rxe_burst_alloc() - room for packets that travel through the stack as one
+ * @rxe: device
+ * @path: destination
+ * @seg: bytes of each packet from BTH to ICRC, a multiple of 4
+ * @last: the same of the last packet, not more
+ * @n: packets, 2 or more; n * seg at most RXE_BURST_BYTES
+ * @tx: result
+ *
+ * Any context. The caller writes headers, payload and padding of each packet at
+ * rxe_burst_packet() and then calls rxe_burst_send() or rxe_tx_free(). Returns
+ * as rxe_tx_alloc(); without memory for a burst there may be some for a packet.
+ */
+#define RXE_BURST_BYTES (SZ_64K - 128)
+int rxe_burst_alloc(struct rxe_dev *rxe, struct rxe_path *path, u32 seg,
+		    u32 last, u32 n, struct rxe_tx *tx);
+u8 *rxe_burst_packet(const struct rxe_tx *tx, u32 i);
+/* As rxe_tx_send(). @gauge counts a burst as one. */
+void rxe_burst_send(struct rxe_dev *rxe, struct rxe_path *path,
+		    struct rxe_tx *tx, struct rxe_gauge *gauge);
 
 /*
  * Packets of one QP that the stack still holds. Outlives the QP: skb
@@ -101,12 +122,19 @@ struct rxe_rx_cb {
 	struct rxe_dev *rxe;
 };
 
+/* BTH of a received packet; its headers are contiguous. */
+static inline u8 *rxe_rx_bth(const struct sk_buff *skb)
+{
+	return skb_headlen(skb) ? skb->data :
+	       skb_frag_address(&skb_shinfo(skb)->frags[0]);
+}
+
 /* Payload of a received packet, contiguous; @hdr_len as rxe_wire_parse() found it. */
 static inline void *rxe_rx_payload(const struct sk_buff *skb, u32 hdr_len)
 {
-	return skb_is_nonlinear(skb) ?
-	       skb_frag_address(&skb_shinfo(skb)->frags[0]) :
-	       skb->data + hdr_len;
+	if (skb_is_nonlinear(skb) && skb_headlen(skb))
+		return skb_frag_address(&skb_shinfo(skb)->frags[0]);
+	return rxe_rx_bth(skb) + hdr_len;
 }
 
 /**

@@ -437,6 +437,16 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	return out;
 }
 
+/* A message of the wire cannot be read on: parks, or fails it. */
+static enum outcome source_stopped(struct rxe_qp *qp, struct rxe_wqe *wqe,
+				   struct rxe_stop *stop)
+{
+	if (rxe_side_gave_up(&qp->req.side, stop))
+		return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
+	rxe_side_park(&qp->req.side, &stop->miss);
+	return WAIT;
+}
+
 /* Fills a packet's payload from the WQE. */
 static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
 				 struct rxe_tx *tx, u32 bytes)
@@ -452,16 +462,131 @@ static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
 	it.ahead = wqe->length - wqe->sent;
 	if (rxe_copy(&dst, &it, bytes, qp->req.side.slow ? RXE_COPY_SLOW : 0,
-		     &stop) < bytes) {
-		out = WAIT;
-		if (rxe_side_gave_up(&qp->req.side, &stop)) {
-			out = fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
-		} else {
-			rxe_side_park(&qp->req.side, &stop.miss);
-		}
-	}
+		     &stop) < bytes)
+		out = source_stopped(qp, wqe, &stop);
 	rxe_segs_close(seg, it.nseg);
 	return out;
+}
+
+/* Asked for at the end of a message, and some times in each window. */
+static bool ask_for_ack(struct rxe_qp *qp, bool last)
+{
+	if (qp->type != IB_QPT_RC ||
+	    (!last && ++qp->req.since_ack < qp->req.window / ACKS_PER_WINDOW))
+		return false;
+	qp->req.since_ack = 0;
+	return true;
+}
+
+/* The next @bytes of the message are on their way, @last: which is all of it. */
+static void handed_out(struct rxe_qp *qp, struct rxe_wqe *wqe, u32 bytes,
+		       bool last, u32 *budget)
+{
+	bool rc = qp->type == IB_QPT_RC;
+
+	wqe->sent += bytes;
+	note_sent(qp, last ? wqe->last_psn : rxe_psn_add(next_psn(qp, wqe), -1));
+	*budget -= min(*budget, (is_read(wqe) ? 0 : bytes) + 256);
+	if (last) {
+		sent_all(qp, wqe);
+		if (!rc)
+			rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
+	}
+	if (rc && !timer_pending(&qp->req.timer))
+		rxe_req_arm(qp);
+}
+
+/*
+ * How many packets from the next one on can be a burst, and in *@last the size of
+ * the last of them: full ones with the headers of the first, and the rest of the
+ * message if it is not longer than they are.
+ */
+static u32 burst_packets(const struct rxe_qp *qp, const struct rxe_wqe *wqe,
+			 u32 seg, u32 *last)
+{
+	u32 left = wqe->length - wqe->sent;
+	u32 room = RXE_BURST_BYTES / seg, n, tail;
+
+	if (qp->type == IB_QPT_RC)
+		room = min_t(u32, room, qp->req.window -
+			     rxe_psn_cmp(next_psn(qp, wqe), qp->req.una));
+	n = min(DIV_ROUND_UP(left, qp->mtu) - 1, room);
+	*last = seg;
+	if (n < room) {
+		tail = left - n * qp->mtu;
+		tail = rxe_opcodes[transport(qp) | send_opcode(wqe->opcode,
+			false, true)].hdr_len + round_up(tail, 4) + RXE_ICRC_LEN;
+		if (tail <= seg) {
+			*last = tail;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Fills a burst; *@bytes of the message are in it then. */
+static enum outcome fill_burst(struct rxe_qp *qp, struct rxe_wqe *wqe,
+			       struct rxe_tx *tx, u32 n, u32 *bytes)
+{
+	struct rxe_seg seg[RXE_MAX_SGE] compat_uninitialized;
+	enum outcome out = GO_ON;
+	u32 i, start = wqe->sent;
+	struct rxe_stop stop;
+	struct rxe_pkt pkt;
+	struct rxe_iter it;
+
+	if (rxe_wqe_open(qp, wqe, 0, start, seg, &it))
+		return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
+	it.ahead = wqe->length - start;
+	for (i = 0; i < n && out == GO_ON; i++) {
+		u32 left = wqe->length - wqe->sent, len = min(left, qp->mtu);
+		struct rxe_seg kseg = { .length = len };
+		struct rxe_iter dst = { .seg = &kseg, .nseg = 1 };
+		u8 *p = rxe_burst_packet(tx, i);
+
+		make_request(qp, wqe, len, len == left, &pkt);
+		pkt.ackreq = ask_for_ack(qp, len == left);
+		p += rxe_wire_build(&pkt, p);
+		kseg.kbuf = p;
+		if (rxe_copy(&dst, &it, len, qp->req.side.slow ? RXE_COPY_SLOW : 0,
+			     &stop) < len)
+			out = source_stopped(qp, wqe, &stop);
+		memset(p + len, 0, pkt.pad);
+		wqe->sent += len;
+	}
+	*bytes = wqe->sent - start;
+	wqe->sent = start;
+	rxe_segs_close(seg, it.nseg);
+	return out;
+}
+
+/*
+ * Sends several packets of the message at once. *@tried is false if it has to be
+ * one packet after all.
+ */
+static enum outcome send_burst(struct rxe_qp *qp, struct rxe_wqe *wqe,
+			       struct rxe_path *path, const struct rxe_pkt *first,
+			       u32 *budget, bool *tried)
+{
+	u32 seg = first->hdr_len + qp->mtu + RXE_ICRC_LEN;
+	enum outcome out;
+	u32 n, last, bytes;
+	struct rxe_tx tx;
+
+	/* the RETH of a first packet makes it longer than those that follow */
+	n = first->hdr_len > IB_BTH_BYTES ? 0 :
+	    burst_packets(qp, wqe, seg, &last);
+	*tried = n > 1 && !rxe_burst_alloc(qp->rxe, path, seg, last, n, &tx);
+	if (!*tried)
+		return GO_ON;
+	out = fill_burst(qp, wqe, &tx, n, &bytes);
+	if (out != GO_ON) {
+		rxe_tx_free(&tx);
+		return out;
+	}
+	rxe_burst_send(qp->rxe, path, &tx, qp->gauge);
+	handed_out(qp, wqe, bytes, wqe->sent + bytes == wqe->length, budget);
+	return GO_ON;
 }
 
 /*
@@ -483,7 +608,7 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	u32 left = rxe_op_is_atomic(wqe->opcode) ? 0 : wqe->length - wqe->sent;
 	u32 bytes = min(left, is_read(wqe) ? read_piece(qp, wqe) : qp->mtu);
 	u32 payload = is_read(wqe) ? 0 : bytes;
-	bool last = bytes == left;
+	bool last = bytes == left, tried;
 	struct rxe_pkt pkt;
 	struct rxe_tx tx;
 
@@ -498,8 +623,13 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	make_request(qp, wqe, bytes, last, &pkt);
 	if (is_read(wqe))
 		pkt.length = bytes;
-	pkt.ackreq = rc && (last || ++qp->req.since_ack >=
-				  qp->req.window / ACKS_PER_WINDOW);
+	if (payload && !last) {
+		enum outcome out = send_burst(qp, wqe, path, &pkt, budget, &tried);
+
+		if (tried)
+			return out;
+	}
+	pkt.ackreq = ask_for_ack(qp, last);
 	if (rxe_tx_alloc(qp->rxe, path, &pkt, &tx)) {
 		rxe_count(qp->rxe, RXE_CNT_SEND_ERR);
 		lost(qp, wqe);
@@ -513,19 +643,8 @@ static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 			return out;
 		}
 	}
-	if (pkt.ackreq)
-		qp->req.since_ack = 0;
 	rxe_tx_send(qp->rxe, path, &tx, qp->gauge);
-	wqe->sent += bytes;
-	note_sent(qp, last ? wqe->last_psn : rxe_psn_add(next_psn(qp, wqe), -1));
-	*budget -= min(*budget, payload + 256);
-	if (last) {
-		sent_all(qp, wqe);
-		if (!rc)
-			rxe_comp_wqe(qp, wqe, IB_WC_SUCCESS);
-	}
-	if (rc && !timer_pending(&qp->req.timer))
-		rxe_req_arm(qp);
+	handed_out(qp, wqe, bytes, last, budget);
 	return GO_ON;
 }
 

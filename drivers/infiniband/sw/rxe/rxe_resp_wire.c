@@ -129,7 +129,7 @@ static void while_parked(struct rxe_qp *qp)
 		skb_queue_purge(&r->side.rxq);
 	}
 	while (r->rnr_told && (skb = skb_dequeue(&r->side.rxq))) {
-		if (!rxe_wire_parse(skb->data, skb->len, &pkt) &&
+		if (!rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt) &&
 		    rxe_rx_is_peer(&qp->path, skb) &&
 		    rxe_psn_cmp(pkt.psn, r->psn) <= 0)
 			send_rnr(qp, pkt.psn);
@@ -161,12 +161,38 @@ static void read_failed(struct rxe_qp *qp, u32 psn)
 	rxe_qp_error(qp, IB_EVENT_QP_ACCESS_ERR);
 }
 
-/* Copies @bytes of the READ at hand into a packet; false: parked or failed. */
-static bool read_payload(struct rxe_qp *qp, struct rxe_tx *tx, u32 psn,
-			 u32 bytes)
+/* Headers of the answer of @bytes at @off of the READ at hand. */
+static void make_answer(const struct rxe_qp *qp, u32 off, u32 bytes,
+			struct rxe_pkt *pkt)
+{
+	const struct rxe_resp *r = &qp->resp;
+	u32 psn = rxe_psn_add(r->read.first_psn, off / qp->mtu);
+
+	*pkt = (struct rxe_pkt) {
+		.opcode = read_opcode(psn == r->read_start,
+				      off + bytes == r->read.length),
+		.pkey = IB_DEFAULT_PKEY_FULL,
+		.qpn = qp->attr.dest_qp_num,
+		.psn = psn,
+		.syndrome = RXE_AETH_ACK,
+		.msn = r->msn,
+		.payload = bytes,
+		.pad = -bytes & 3,
+	};
+	pkt->flags = rxe_opcodes[pkt->opcode].flags;
+	pkt->hdr_len = rxe_opcodes[pkt->opcode].hdr_len;
+}
+
+/*
+ * Copies what the READ at hand reads at @off; false: parked, or failed from the
+ * first packet not yet sent on. Keys are opened for each packet, so that a window
+ * that goes is noticed.
+ */
+static bool read_payload(struct rxe_qp *qp, u32 off, void *to, u32 bytes)
 {
 	struct rxe_resp *r = &qp->resp;
-	struct rxe_seg seg, kseg = { .kbuf = tx->payload, .length = bytes };
+	struct rxe_seg seg, kseg = { .kbuf = to, .length = bytes };
+	u32 psn = rxe_psn_add(r->read.first_psn, r->read_off / qp->mtu);
 	struct rxe_iter src, dst = { .seg = &kseg, .nseg = 1 };
 	struct rxe_stop stop;
 	bool ok;
@@ -179,9 +205,9 @@ static bool read_payload(struct rxe_qp *qp, struct rxe_tx *tx, u32 psn,
 		return false;
 	}
 	src = (struct rxe_iter) {
-		.seg = &seg, .nseg = 1, .ahead = r->read.length - r->read_off,
+		.seg = &seg, .nseg = 1, .ahead = r->read.length - off,
 	};
-	rxe_iter_skip(&src, r->read_off);
+	rxe_iter_skip(&src, off);
 	ok = rxe_copy(&dst, &src, bytes, r->side.slow ? RXE_COPY_SLOW : 0,
 		      &stop) == bytes;
 	if (!ok && rxe_side_gave_up(&r->side, &stop))
@@ -192,45 +218,99 @@ static bool read_payload(struct rxe_qp *qp, struct rxe_tx *tx, u32 psn,
 	return ok;
 }
 
+static void answered(struct rxe_qp *qp, u32 bytes, u32 *budget)
+{
+	struct rxe_resp *r = &qp->resp;
+
+	*budget -= min(*budget, bytes + 256);
+	r->read_off += bytes;
+	if (r->read_off == r->read.length)
+		r->reading = false;
+}
+
+/* How many answers from the next one on can be a burst, see burst_packets(). */
+static u32 answers_at_once(const struct rxe_qp *qp, u32 seg, u32 *last)
+{
+	u32 left = qp->resp.read.length - qp->resp.read_off;
+	u32 room = RXE_BURST_BYTES / seg, tail;
+	u32 n = min(DIV_ROUND_UP(left, qp->mtu) - 1, room);
+
+	*last = seg;
+	if (n < room) {
+		tail = rxe_opcodes[IB_OPCODE_RC_RDMA_READ_RESPONSE_LAST].hdr_len +
+		       round_up(left - n * qp->mtu, 4) + RXE_ICRC_LEN;
+		if (tail <= seg) {
+			*last = tail;
+			n++;
+		}
+	}
+	return n;
+}
+
 /*
- * Sends the next packet of the READ at hand. Returns false when it has to wait:
+ * Sends several answers at once. *@tried is false if it has to be one after all;
+ * returns as read_packet().
+ */
+static bool read_burst(struct rxe_qp *qp, u32 *budget, bool *tried)
+{
+	struct rxe_resp *r = &qp->resp;
+	u32 seg = IB_BTH_BYTES + qp->mtu + RXE_ICRC_LEN;
+	u32 off = r->read_off, i, n, last, bytes;
+	struct rxe_pkt pkt;
+	struct rxe_tx tx;
+	u8 *p;
+
+	n = answers_at_once(qp, seg, &last);
+	*tried = n > 1 &&
+		 !rxe_burst_alloc(qp->rxe, &qp->path, seg, last, n, &tx);
+	if (!*tried)
+		return true;
+	for (i = 0; i < n; i++, off += bytes) {
+		bytes = min(qp->mtu, r->read.length - off);
+		make_answer(qp, off, bytes, &pkt);
+		p = rxe_burst_packet(&tx, i);
+		p += rxe_wire_build(&pkt, p);
+		if (!read_payload(qp, off, p, bytes)) {
+			rxe_tx_free(&tx);
+			return false;
+		}
+		memset(p + bytes, 0, pkt.pad);
+	}
+	rxe_burst_send(qp->rxe, &qp->path, &tx, qp->gauge);
+	answered(qp, off - r->read_off, budget);
+	return true;
+}
+
+/*
+ * Sends the next packets of the READ at hand. Returns false when it has to wait:
  * for the stack, for a fault, or for ever.
  */
 static bool read_packet(struct rxe_qp *qp, u32 *budget)
 {
 	struct rxe_resp *r = &qp->resp;
 	u32 bytes = min(qp->mtu, r->read.length - r->read_off);
-	u32 psn = rxe_psn_add(r->read.first_psn, r->read_off / qp->mtu);
-	bool last = r->read_off + bytes == r->read.length;
-	struct rxe_pkt pkt = {
-		.opcode = read_opcode(psn == r->read_start, last),
-		.pkey = IB_DEFAULT_PKEY_FULL,
-		.qpn = qp->attr.dest_qp_num,
-		.psn = psn,
-		.syndrome = RXE_AETH_ACK,
-		.msn = r->msn,
-		.payload = bytes,
-		.pad = -bytes & 3,
-	};
+	struct rxe_pkt pkt;
 	struct rxe_tx tx;
+	bool tried, go_on;
 
 	if (rxe_gauge_full(qp->gauge))
 		return false;
-	pkt.flags = rxe_opcodes[pkt.opcode].flags;
-	pkt.hdr_len = rxe_opcodes[pkt.opcode].hdr_len;
+	make_answer(qp, r->read_off, bytes, &pkt);
+	if (pkt.opcode == IB_OPCODE_RC_RDMA_READ_RESPONSE_MIDDLE) {
+		go_on = read_burst(qp, budget, &tried);
+		if (tried)
+			return go_on;
+	}
 	if (rxe_tx_alloc(qp->rxe, &qp->path, &pkt, &tx)) {
 		r->reading = false;	/* lost; the peer asks again */
 		return true;
 	}
-	if (!read_payload(qp, &tx, psn, bytes)) {
+	if (!read_payload(qp, r->read_off, tx.payload, bytes)) {
 		rxe_tx_free(&tx);
 		return false;
 	}
 	rxe_tx_send(qp->rxe, &qp->path, &tx, qp->gauge);
-	*budget -= min(*budget, bytes + 256);
-	r->read_off += bytes;
-	if (last)
-		r->reading = false;
+	answered(qp, bytes, budget);
 	return true;
 }
 
@@ -245,7 +325,7 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 	struct rxe_seg kseg;
 	struct rxe_pkt pkt;
 
-	if (rxe_wire_parse(skb->data, skb->len, &pkt))
+	if (rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt))
 		return true;
 	if (rxe_qp_is_dgram(qp))
 		rxe_rx_grh(skb, r->grh);
@@ -453,7 +533,7 @@ void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
 		[IB_QPT_GSI] = IB_OPCODE_UD, [IB_QPT_RC] = IB_OPCODE_RC,
 		[IB_QPT_UC] = IB_OPCODE_UC, [IB_QPT_UD] = IB_OPCODE_UD,
 	};
-	u8 opcode = skb->data[0];
+	u8 opcode = rxe_rx_bth(skb)[0];
 	bool rsp = rxe_opcodes[opcode].flags & RXE_OP_RSP;
 	struct rxe_side *side = rsp ? &qp->req.side : &qp->resp.side;
 

@@ -17,7 +17,9 @@
 #include <linux/wait.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
+#include <net/udp.h>
 #include "rxe_net.h"
 
 /* Payload with its tail up to this many bytes stays in the linear part. */
@@ -165,23 +167,34 @@ static void *alloc_packet(u32 room, u32 head, u32 tail, struct sk_buff **out)
 	return frag;
 }
 
+/* A route with a reference, and the room that its headers need. */
+static struct dst_entry *route_out(struct rxe_dev *rxe, struct rxe_path *path,
+				   u32 *room)
+{
+	struct dst_entry *dst;
+
+	if (!netif_running(rxe->ndev))
+		return ERR_PTR(-ENETDOWN);
+	dst = rxe_path_route(rxe, path);
+	if (IS_ERR(dst))
+		return ERR_PTR(-ENETUNREACH);
+	*room = LL_RESERVED_SPACE(READ_ONCE(dst->dev)) + dst->header_len +
+		ip_len(path) + sizeof(struct udphdr);
+	return dst;
+}
+
 int rxe_tx_alloc(struct rxe_dev *rxe, struct rxe_path *path,
 		 const struct rxe_pkt *pkt, struct rxe_tx *tx)
 {
-	u32 hdr_len = rxe_opcodes[pkt->opcode].hdr_len;
 	struct dst_entry *dst;
 	u32 room;
 
 	tx->skb = NULL;
-	if (!netif_running(rxe->ndev))
-		return -ENETDOWN;
-	dst = rxe_path_route(rxe, path);
+	dst = route_out(rxe, path, &room);
 	if (IS_ERR(dst))
-		return -ENETUNREACH;
+		return PTR_ERR(dst);
 
-	room = LL_RESERVED_SPACE(READ_ONCE(dst->dev)) + dst->header_len +
-	       ip_len(path) + sizeof(struct udphdr);
-	tx->payload = alloc_packet(room, hdr_len,
+	tx->payload = alloc_packet(room, rxe_opcodes[pkt->opcode].hdr_len,
 				   pkt->payload + pkt->pad + RXE_ICRC_LEN,
 				   &tx->skb);
 	if (!tx->payload) {
@@ -271,25 +284,14 @@ static void add_icrc(struct sk_buff *skb, u32 ip_len)
 	memcpy(end, &icrc, sizeof(icrc));
 }
 
-int rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
-		struct rxe_gauge *gauge)
+static void transmit(struct rxe_dev *rxe, const struct rxe_path *path,
+		     struct sk_buff *skb, struct rxe_gauge *gauge)
 {
 	struct net *net = dev_net(rxe->ndev);
-	struct sk_buff *skb = tx->skb;
 	int err;
-
-	tx->skb = NULL;
-	push_udp(skb, path);
-	if (path->v4)
-		push_ipv4(skb, path);
-	else
-		push_ipv6(skb, path);
-	add_icrc(skb, ip_len(path));
 
 	if (gauge)
 		gauge_charge(gauge, skb);
-
-	rxe_count(rxe, RXE_CNT_SENT_PKTS);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (!path->v4)
 		err = ip6_local_out(net, NULL, skb);
@@ -298,5 +300,152 @@ int rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
 		err = ip_local_out(net, NULL, skb);
 	if (unlikely(net_xmit_eval(err)))
 		rxe_count(rxe, RXE_CNT_SEND_ERR);
+}
+
+void rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
+		 struct rxe_gauge *gauge)
+{
+	struct sk_buff *skb = tx->skb;
+
+	tx->skb = NULL;
+	push_udp(skb, path);
+	if (path->v4)
+		push_ipv4(skb, path);
+	else
+		push_ipv6(skb, path);
+	add_icrc(skb, ip_len(path));
+	rxe_count(rxe, RXE_CNT_SENT_PKTS);
+	transmit(rxe, path, skb, gauge);
+}
+
+/*
+ * Bursts. Packets of one size, the last one perhaps shorter, lie one after the
+ * other in pages, each whole in one of them. The stack carries them as one UDP
+ * datagram with a segment size (UDP GSO) and takes them apart where they leave the
+ * machine, or before our socket gets them: it repeats the headers, counts the IP
+ * identification up and sets lengths and checksums, which the ICRC foresees.
+ */
+#define BURST_ORDER	3
+
+static u32 packets_a_page(u32 seg)
+{
+	return (PAGE_SIZE << BURST_ORDER) / seg;
+}
+
+int rxe_burst_alloc(struct rxe_dev *rxe, struct rxe_path *path, u32 seg,
+		    u32 last, u32 n, struct rxe_tx *tx)
+{
+	u32 per = packets_a_page(seg), len, order, room, k;
+	struct dst_entry *dst;
+	struct sk_buff *skb;
+	struct page *page;
+
+	tx->skb = NULL;
+	dst = route_out(rxe, path, &room);
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	skb = alloc_skb(room, GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb) {
+		dst_release(dst);
+		return -ENOMEM;
+	}
+	skb_reserve(skb, room);
+	skb_dst_set(skb, dst);
+	skb_shinfo(skb)->gso_size = seg;
+	skb_shinfo(skb)->gso_segs = n;
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	for (; n; n -= k) {
+		k = min(n, per);
+		len = k == n ? (k - 1) * seg + last : k * seg;
+		order = get_order(len);
+		page = alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN |
+				   __GFP_NORETRY, order);
+		if (!page) {
+			kfree_skb(skb);
+			return -ENOMEM;
+		}
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len,
+				PAGE_SIZE << order);
+	}
+	tx->skb = skb;
+	tx->seg = seg;
 	return 0;
+}
+
+u8 *rxe_burst_packet(const struct rxe_tx *tx, u32 i)
+{
+	u32 per = packets_a_page(tx->seg);
+
+	return skb_frag_address(&skb_shinfo(tx->skb)->frags[i / per]) +
+	       i % per * tx->seg;
+}
+
+/* ICRC of packet @i of a burst, whose bytes from BTH to ICRC are @len at @p. */
+static void burst_icrc(const struct sk_buff *skb, const struct rxe_path *path,
+		       u32 i, u8 *p, u32 len)
+{
+	u8 udp_bth[sizeof(struct udphdr) + IB_BTH_BYTES];
+	struct udphdr *udp = (struct udphdr *)udp_bth;
+	u8 hdr[sizeof(struct ipv6hdr)];
+	__le32 icrc;
+	u32 crc;
+
+	memcpy(hdr, skb_network_header(skb), ip_len(path));
+	if (path->v4) {
+		struct iphdr *ip = (struct iphdr *)hdr;
+
+		ip->id = htons(i);
+		ip->tot_len = htons(sizeof(*ip) + sizeof(*udp) + len);
+	} else {
+		struct ipv6hdr *ip = (struct ipv6hdr *)hdr;
+
+		ip->payload_len = htons(sizeof(*udp) + len);
+	}
+	memcpy(udp, udp_hdr(skb), sizeof(*udp));
+	udp->len = htons(sizeof(*udp) + len);
+	memcpy(udp + 1, p, IB_BTH_BYTES);
+	crc = rxe_icrc_headers(hdr, ip_len(path), udp_bth, sizeof(udp_bth));
+	crc = rxe_icrc_add(crc, p + IB_BTH_BYTES,
+			   len - IB_BTH_BYTES - RXE_ICRC_LEN);
+	icrc = rxe_icrc_end(crc);
+	memcpy(p + len - RXE_ICRC_LEN, &icrc, sizeof(icrc));
+}
+
+/* Segments of a datagram always have a UDP checksum, which somebody else computes. */
+static void ask_for_checksum(struct sk_buff *skb, const struct rxe_path *path)
+{
+	struct udphdr *udp = udp_hdr(skb);
+
+	if (path->v4)
+		udp->check = ~udp_v4_check(skb->len, path->saddr.s6_addr32[3],
+					   path->daddr.s6_addr32[3], 0);
+	else
+		udp->check = ~udp_v6_check(skb->len, &path->saddr,
+					   &path->daddr, 0);
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct udphdr, check);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+}
+
+void rxe_burst_send(struct rxe_dev *rxe, struct rxe_path *path,
+		    struct rxe_tx *tx, struct rxe_gauge *gauge)
+{
+	struct sk_buff *skb = tx->skb;
+	u32 i, left = skb->len;
+
+	push_udp(skb, path);
+	ask_for_checksum(skb, path);
+	if (path->v4)
+		push_ipv4(skb, path);
+	else
+		push_ipv6(skb, path);
+	for (i = 0; left; i++) {
+		u32 len = min(left, tx->seg);
+
+		burst_icrc(skb, path, i, rxe_burst_packet(tx, i), len);
+		rxe_count(rxe, RXE_CNT_SENT_PKTS);
+		left -= len;
+	}
+	tx->skb = NULL;
+	transmit(rxe, path, skb, gauge);
 }
