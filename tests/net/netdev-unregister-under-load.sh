@@ -8,31 +8,15 @@
 
 tidy() { guest-setup >/dev/null 2>&1; }
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
 no_device() { [ ! -e /sys/class/infiniband/"$dev" ]; }
 
 for how in "local odp" "wire pinned"; do
-	guest-setup >/dev/null 2>&1 || bail "guest-setup failed"
-	netdev=$(cat /sys/class/infiniband/"$dev"/ports/1/gid_attrs/ndevs/0)
 	# shellcheck disable=SC2086
-	"$here/traffic" $how 60 >"$scratch/out" 2>&1 &
-	victim=$!
-	sleep 2
-	kill -0 $victim 2>/dev/null
-	ok $? "$how: there is traffic"
+	under_load $how
+	netdev=$(cat /sys/class/infiniband/"$dev"/ports/1/gid_attrs/ndevs/0)
 	ip link delete "$netdev" &
-	deleter=$!
-	wait_until 5 gone $deleter || echo "# the removal waits for the user of the device"
-	kill -9 $victim 2>/dev/null
-	wait $victim 2>/dev/null
-	wait_until 30 gone $deleter
-	ok $? "$how: $netdev is removed"
+	comes_back $! "$how: $netdev is removed"
 	wait_until 30 no_device
 	ok $? "$how: and the RDMA device with it"
 done
-guest-setup >/dev/null 2>&1
-ok $? "everything can be set up again"
-timeout 60 "$here/traffic" local odp 1 >"$scratch/out" 2>&1
-ok $? "and works"
-tidy() { :; }
-done_testing
+works_again

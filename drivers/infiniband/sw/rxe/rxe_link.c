@@ -6,6 +6,7 @@
  * The netdevice notifier runs under RTNL and finds the device through the
  * core, which hands out references only while it is registered.
  */
+#include <linux/if_vlan.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -152,6 +153,9 @@ static int rxe_newlink(const char *name, struct net_device *ndev)
 	struct rxe_dev *rxe;
 	int err = 0;
 
+	/* the core keeps a VLAN's addresses with the device below it */
+	if (is_vlan_dev(ndev))
+		return -EPERM;
 	mutex_lock(&newlink_mutex);
 	rxe = get_by_netdev(ndev);
 	if (rxe) {
