@@ -2,6 +2,7 @@
 # The distribution's two-sided RDMA programs, both sides in this machine. Source it.
 #
 #	pair ib_write_bw -s 65536		server, and client to it, on $dev
+#	peer_dev=rxe1 pair ...			server on another device
 #
 # leaves the client's output in $pair_out and the most memory that either side
 # had pinned while they ran (VmPin, KiB) in $pair_pinned; its status is 0 if both
@@ -14,10 +15,10 @@ pair_out=$pair_dir/client
 pair_port=20000
 pair_pinned=0
 
-# gid_index: of the IPv4 address of $dev.
+# gid_index [DEVICE]: of the IPv4 address of DEVICE, or $dev.
 gid_index()
 {
-	for _gid in /sys/class/infiniband/"$dev"/ports/1/gids/*; do
+	for _gid in /sys/class/infiniband/"${1:-$dev}"/ports/1/gids/*; do
 		case $(cat "$_gid" 2>/dev/null) in
 		0000:0000:0000:0000:0000:ffff:*) echo "${_gid##*/}"; return ;;
 		esac
@@ -53,16 +54,19 @@ pair()
 	_watch=
 	[ "$1" != --watch ] || { _watch=1; shift; }
 	pair_port=$((pair_port + 1))
+	_peer=${peer_dev:-$dev}
 	case $1 in
-	ibv_*) set -- "$@" -d "$dev" -g "$(gid_index)" -p $pair_port ;;
-	*) set -- "$@" -d "$dev" -x "$(gid_index)" -F -p $pair_port ;;
+	ibv_*) _gid_option=-g ;;
+	*) _gid_option=-x; set -- "$@" -F ;;
 	esac
-	timeout 120 "$@" >"$pair_dir/server" 2>&1 &
+	set -- "$@" -p $pair_port
+	timeout 120 "$@" -d "$_peer" $_gid_option "$(gid_index "$_peer")" >"$pair_dir/server" 2>&1 &
 	_server=$!
 	until _listens $pair_port; do
 		kill -0 $_server 2>/dev/null || break
 		sleep 0.02
 	done
+	set -- "$@" -d "$dev" $_gid_option "$(gid_index)"
 	if [ -n "$_watch" ]; then
 		echo 0 >"$pair_dir/pinned"
 		"$@" 127.0.0.1 >"$pair_out" 2>&1 &
