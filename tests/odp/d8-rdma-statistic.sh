@@ -34,8 +34,8 @@ grep -q '"page_fault_pages": *[1-9]' "$scratch/mr"
 ok $? "and the pages that these brought"
 grep -q '"page_invalidations"' "$scratch/mr"
 ok $? "and its invalidations"
-rdma -d -j resource show mr >"$scratch/mrs"
-grep -q '"kind":"odp"\|"kind": "odp"' "$scratch/mrs"
+rdma -dd -j resource show mr >"$scratch/mrs"
+grep -q '"drv_kind":"odp"\|"drv_kind": "odp"' "$scratch/mrs"
 ok $? "a region says how it holds its memory"
 sed 's/^/# /' "$scratch/mr" | cut -c1-300 | head -n 20
 kill $victim
@@ -52,12 +52,12 @@ ok $? "whoever parked and resumed is counted by how long it took ($waits)"
 [ "$(cat "$sysfs/rdma_bytes")" -gt 0 ]
 ok $? "bytes are counted"
 for what in qp cq; do
-	rdma -d -j resource show $what >"$scratch/$what"
+	rdma -dd -j resource show $what >"$scratch/$what"
 	python3 -m json.tool "$scratch/$what" >/dev/null
 	ok $? "details of each $what"
 done
-grep -q '"road"' "$scratch/qp" && grep -q '"sq_parked"' "$scratch/qp"
+grep -q '"drv_road"' "$scratch/qp" && grep -q '"drv_sq_parked"' "$scratch/qp"
 ok $? "a queue pair says which road it takes, and whether it waits"
-grep -q '"unread"' "$scratch/cq"
+grep -q '"drv_unread"' "$scratch/cq"
 ok $? "a completion queue says what is in it"
 done_testing

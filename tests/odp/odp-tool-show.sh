@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # odp show: devices, what they can do, and regions with their owner, as text, as
 # JSON, and for who has no privilege; how long faults took.
+#
+# timeout: 90
 . "$(dirname "$0")/../lib/net.sh"
 
 tidy() { kill "$victim" 2>/dev/null; }
@@ -12,7 +14,7 @@ field() { python3 -c 'import json,sys
 d = json.load(open(sys.argv[1]))
 print(eval(sys.argv[2]))' "$scratch/json" "$1"; }
 
-"$here/../net/traffic" local odp 20 >/dev/null 2>&1 &
+"$here/../net/traffic" local odp 100 >/dev/null 2>&1 &
 victim=$!
 pages() { odp show --json --pid $victim "$dev" >"$scratch/json" &&
 	field 'sum(m.get("page_fault_pages", 0) for m in d[0]["mrs"])' >"$scratch/pages" &&

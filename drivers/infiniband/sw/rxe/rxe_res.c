@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Room "door": what "rdma -d resource show" says of an object beyond what the
+ * Room "door": what "rdma -dd resource show" says of an object beyond what the
  * core knows. Anybody may ask, so there are neither keys nor addresses.
  *
  * The core may ask for an object that is being destroyed: it is still there, but
