@@ -50,6 +50,7 @@ static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 #else
 #define COMPAT_FOLL_NUMA_FAULT	FOLL_HONOR_NUMA_FAULT
 #endif
+
 /* Clear flags of a mapping that is being made. */
 static inline void compat_vm_flags_clear(struct vm_area_struct *vma,
 					 unsigned long flags)
