@@ -97,7 +97,10 @@ under_load()
 }
 
 # Queue pairs exist while traffic flows.
-has_sent() { kill -0 "$1" 2>/dev/null && rdma resource show qp dev "$dev" | grep -q "state RTS"; }
+has_sent()
+{
+	kill -0 "$1" 2>/dev/null && rdma resource show qp | grep "link $dev/.*state RTS" | grep -q "comm traffic"
+}
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
