@@ -178,7 +178,7 @@ typedef unsigned int compat_cqe_t;
 
 struct compat_flush {
 	u64 va;
-	u32 rkey, len;
+	u32 rkey;
 	u8 type, level;
 };
 
@@ -191,7 +191,6 @@ static inline struct compat_flush compat_wr_flush(const struct rxe_send_wr *wr)
 	return (struct compat_flush) {
 		.va = wr->wr.flush.remote_addr,
 		.rkey = wr->wr.flush.rkey,
-		.len = wr->wr.flush.length,
 		.type = wr->wr.flush.type,
 		.level = wr->wr.flush.level,
 	};

@@ -8,7 +8,7 @@
  *
  * timeout: 300
  * memory: 384
- * kernels: 6.1 7.3 (it takes long; both ways to reclaim, with and without generations)
+ * kernels: 7.3 (it takes long)
  */
 #include "vt_mm.h"
 #include "vt_rig.h"

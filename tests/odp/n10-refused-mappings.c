@@ -7,7 +7,8 @@
 #include "vt_mm.h"
 #include "vt_rig.h"
 
-#include <stdio.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -22,19 +23,27 @@
 static struct vt_rig r;
 static struct ibv_mr *all;
 
-/* Where a mapping of that name starts; 0 if there is none. */
-static uint8_t *mapping(const char *name)
+/* A page of some PCI device's registers. Nothing here reads or writes it. */
+static uint8_t *device_page(void)
 {
-	FILE *f = fopen("/proc/self/maps", "re");
-	unsigned long at = 0, from;
-	char line[256];
+	void *m = MAP_FAILED;
+	glob_t g;
+	size_t i;
 
-	while (f && !at && fgets(line, sizeof(line), f))
-		if (strstr(line, name) && sscanf(line, "%lx-", &from) == 1)
-			at = from;
-	if (f)
-		fclose(f);
-	return (uint8_t *)at;
+	if (glob("/sys/bus/pci/devices/*/resource[0-5]", 0, NULL, &g))
+		bail("no PCI device");
+	for (i = 0; i < g.gl_pathc && m == MAP_FAILED; i++) {
+		int fd = open(g.gl_pathv[i], O_RDWR | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		close(fd);
+	}
+	globfree(&g);
+	if (m == MAP_FAILED)
+		bail("no PCI device with memory to map");
+	return m;
 }
 
 /* As the far end and as the near end, by both roads. */
@@ -83,20 +92,17 @@ static void secret(void)
 
 int main(void)
 {
-	uint8_t *m, *clock;
+	uint8_t *m, *dev;
 	struct ibv_mr *mr;
 
 	vt_rig_open(&r, LEN);
 	all = vt_reg(&r.dev, VT_IMPLICIT, NULL, 0, VT_RCV_ALL);
 	secret();
 
-	/* The kernel's clock: a mapping of frames, of the kind devices have. */
-	clock = mapping("[vvar]");
-	if (!clock)
-		bail("no [vvar] in this process");
-	mr = vt_reg(&r.dev, VT_ODP, clock, PAGE, VT_RCV_ALL);
-	refused(mr, clock, "frames of the kernel");
-	refused(all, clock, "frames of the kernel, implicit");
+	dev = device_page();
+	mr = vt_reg(&r.dev, VT_ODP, dev, PAGE, VT_RCV_ALL);
+	refused(mr, dev, "a device's registers");
+	refused(all, dev, "a device's registers, implicit");
 	vt_dereg(mr);
 
 	m = vt_map(LEN);

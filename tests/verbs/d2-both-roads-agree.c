@@ -127,7 +127,8 @@ int main(void)
 	is(traces[0].e[traces[0].n - 2].status, IBV_WC_WR_FLUSH_ERR, "the flush too");
 	ok(traces[0].packets < 50, "the local road puts nothing on the network (%lld packets)",
 	   traces[0].packets);
-	ok(traces[1].packets > 120, "the wire road does (%lld packets)", traces[1].packets);
+	/* A burst counts as one there. */
+	ok(traces[1].packets > 60, "the wire road does (%lld packets)", traces[1].packets);
 	vt_close(&dev);
 	return done();
 }

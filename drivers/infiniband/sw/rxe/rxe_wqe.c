@@ -83,9 +83,10 @@ static u8 wqe_check(struct rxe_qp *qp, struct rxe_wqe *wqe)
 }
 
 /* The part of a user's WQE that depends on the opcode. */
-static u8 wqe_from_user(struct rxe_qp *qp, const struct rxe_send_wr *wr,
+static u8 wqe_from_user(struct rxe_qp *qp, const struct rxe_send_wqe *raw,
 			struct rxe_wqe *wqe)
 {
+	const struct rxe_send_wr *wr = &raw->wr;
 	struct compat_flush flush;
 
 	wqe->imm = wr->ex.imm_data;	/* same word as the key to invalidate */
@@ -112,7 +113,8 @@ static u8 wqe_from_user(struct rxe_qp *qp, const struct rxe_send_wr *wr,
 		flush = compat_wr_flush(wr);
 		wqe->remote_addr = flush.va;
 		wqe->rkey = flush.rkey;
-		wqe->flush_len = flush.len;
+		/* not wr.flush.length: the provider leaves that alone */
+		wqe->flush_len = raw->dma.length;
 		wqe->flush_type = flush.type;
 		wqe->flush_level = flush.level;
 		return IB_WC_SUCCESS;
@@ -174,7 +176,7 @@ static bool sq_snapshot(struct rxe_qp *qp)
 	}
 	status = wqe_check(qp, wqe);
 	if (!status)
-		status = wqe_from_user(qp, &raw->wr, wqe);
+		status = wqe_from_user(qp, raw, wqe);
 	if (!wqe->status)
 		wqe->status = status;
 	wqe->local_op = is_local_op(wqe->opcode);
