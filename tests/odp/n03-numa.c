@@ -158,19 +158,26 @@ static bool set_block(unsigned long block, const char *state)
 static void offline(void)
 {
 	unsigned long pages = block_bytes() / PAGE, block = 0, tried = -1ul;
+	uint64_t until = vt_now_ms() + VT_WAIT_MS;
 	size_t i, inside = 0;
 	bool off = false;
 
 	is(vt_put(&r, mr, m, LEN, 3), 0, "write, now it is hot");
-	for (i = 0; i < PAGES && !off; i++) {
-		block = vt_frame(m + i * PAGE) / pages;
-		if (block == tried)
-			continue;
-		tried = block;
-		off = set_block(block, "offline");
+	/* A page that somebody looks at for a moment makes its block busy: again. */
+	do {
+		for (i = 0; i < PAGES && !off; i++) {
+			block = vt_frame(m + i * PAGE) / pages;
+			if (block == tried)
+				continue;
+			tried = block;
+			off = set_block(block, "offline");
+			if (!off)
+				diag("block %lu: %m", block);
+		}
 		if (!off)
-			diag("block %lu: %m", block);
-	}
+			usleep(100000);
+		tried = -1ul;
+	} while (!off && vt_now_ms() < until);
 	if (!ok(off, "a memory block with pages of ours goes offline (%lu)", block))
 		return;
 	for (i = 0; i < PAGES; i++)

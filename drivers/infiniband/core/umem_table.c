@@ -416,7 +416,7 @@ unsigned long umem_table_zap(struct umem_table *t, unsigned long start,
 	return zapped;
 }
 
-/* Unlink the first empty leaf from *@va on, within [*@va, @last]; false: none. */
+/* Unlink the first empty leaf of [*@va, @last], in which *@va is then; false: none. */
 static bool umem_table_unlink(struct umem_table *t, unsigned long *va,
 			      unsigned long last)
 {
@@ -426,7 +426,7 @@ static bool umem_table_unlink(struct umem_table *t, unsigned long *va,
 	while (!ent && *va <= last) {
 		rcu_read_lock();
 		slot = umem_table_next(t, va, last);
-		if (!slot || (*va | (UMEM_LEAF_SIZE - 1)) > last) {
+		if (!slot) {
 			rcu_read_unlock();
 			return false;
 		}
@@ -453,19 +453,16 @@ static bool umem_table_unlink(struct umem_table *t, unsigned long *va,
  * @start: first address
  * @end: address after the last
  *
- * Leaves that the range covers only in part stay.
+ * A leaf that the range covers only in part goes too, if nothing else is in it:
+ * ranges that are unmapped one by one need not end where leaves do.
  *
  * Context: process; takes the table's and leaves' locks, does not sleep.
  */
 void umem_table_prune(struct umem_table *t, unsigned long start,
 		      unsigned long end)
 {
-	unsigned long va, gone = 0, last = end - 1;
+	unsigned long va = start, gone = 0, last = end - 1;
 	bool any = false;
-
-	if (start > t->last)
-		return;
-	va = (start + UMEM_LEAF_SIZE - 1) & ~(UMEM_LEAF_SIZE - 1);
 
 	while (umem_table_unlink(t, &va, last)) {
 		/* A dir is looked at once, when all of it has been dealt with. */
