@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# kernels: 6.1 6.12 7.3 (too slow with every debugging option, and nothing of its own)
 # An MPI program over UCX: point to point, collectives and one-sided operations
 # bring right data, over reliable connections and over datagrams.
 #

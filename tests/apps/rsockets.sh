@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# kernels: 6.1 6.12 7.3 (too slow with every debugging option, and nothing of its own)
 # rsockets: rstream verifies a stream, rcopy copies a file.
 . "$(dirname "$0")/../lib/cm.sh"
 
