@@ -18,6 +18,7 @@
 #include "vt.h"
 #include "vt_mm.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -260,9 +261,13 @@ static void harmless_event(struct region *r, void *away, unsigned int *rs)
 	default:
 		/* Moved away and back: the data comes along. Needs the lock for the moment. */
 		pthread_mutex_lock(&r->lock);
-		if (mremap(r->m, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, away) != away ||
-		    mremap(away, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, r->m) != r->m)
-			bail("mremap: %m");
+		if (mremap(r->m, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, away) != away) {
+			/* Split for the moment, by an mprotect() of the other thread. */
+			if (errno != EFAULT)
+				bail("mremap away: %m");
+		} else if (mremap(away, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, r->m) != r->m) {
+			bail("mremap back: %m");
+		}
 		pthread_mutex_unlock(&r->lock);
 	}
 	harmless++;
