@@ -161,9 +161,10 @@ static void offline(void)
 	uint64_t until = vt_now_ms() + VT_WAIT_MS;
 	size_t i, inside = 0;
 	bool off = false;
+	int node = 0;
 
 	is(vt_put(&r, mr, m, LEN, 3), 0, "write, now it is hot");
-	/* A page that somebody looks at for a moment makes its block busy: again. */
+	/* One that is partly for pages that do not move, or busy for a moment: elsewhere. */
 	do {
 		for (i = 0; i < PAGES && !off; i++) {
 			block = vt_frame(m + i * PAGE) / pages;
@@ -174,8 +175,10 @@ static void offline(void)
 			if (!off)
 				diag("block %lu: %m", block);
 		}
-		if (!off)
+		if (!off) {
 			usleep(100000);
+			move_to(node ^= 1);
+		}
 		tried = -1ul;
 	} while (!off && vt_now_ms() < until);
 	if (!ok(off, "a memory block with pages of ours goes offline (%lu)", block))
