@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * N1, N3, N6: pages that RDMA uses move between nodes: by hand while RDMA goes on, by
- * NUMA balancing, and out of a block of memory that is taken away. The data is right
- * before, during and after, and nobody comes to a standstill.
- *
- * The nodes are the kernel's make-believe; movable memory, so that a block of it can go.
+ * N1, N3, N6: pages that RDMA uses move between nodes: by hand while RDMA goes on, and
+ * by NUMA balancing. The data is right before, during and after, and nobody comes to a
+ * standstill. The nodes are the kernel's make-believe.
  *
  * memory: 1024
- * append: numa=fake=2 movablecore=512M
+ * append: numa=fake=2
  * timeout: 120
  */
 #define _GNU_SOURCE
@@ -26,7 +24,6 @@
 #define LEN	(4ul << 20)
 #define PAGES	(LEN / PAGE)
 #define MOVE	2		/* MPOL_MF_MOVE */
-#define BLOCKS	"/sys/devices/system/memory"
 #define KNOBS	"/sys/kernel/debug/sched/numa_balancing/"
 
 static struct vt_rig r, other;
@@ -135,65 +132,6 @@ static void balancing(void)
 	vt_write_file("/proc/sys/kernel/numa_balancing", "0");
 }
 
-static unsigned long block_bytes(void)
-{
-	char text[32] = "0";
-	FILE *f = fopen(BLOCKS "/block_size_bytes", "re");
-
-	if (!f || !fgets(text, sizeof(text), f))
-		bail("no memory blocks: %m");
-	fclose(f);
-	return strtoul(text, NULL, 16);
-}
-
-static bool set_block(unsigned long block, const char *state)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), BLOCKS "/memory%lu/state", block);
-	return !vt_write_file(path, state);
-}
-
-/* Take a block away that has pages of ours: the first that can be. */
-static void offline(void)
-{
-	unsigned long pages = block_bytes() / PAGE, block = 0, tried = -1ul;
-	uint64_t until = vt_now_ms() + VT_WAIT_MS;
-	size_t i, inside = 0;
-	bool off = false;
-	int node = 0;
-
-	is(vt_put(&r, mr, m, LEN, 3), 0, "write, now it is hot");
-	/* One that is partly for pages that do not move, or busy for a moment: elsewhere. */
-	do {
-		for (i = 0; i < PAGES && !off; i++) {
-			block = vt_frame(m + i * PAGE) / pages;
-			if (block == tried)
-				continue;
-			tried = block;
-			off = set_block(block, "offline");
-			if (!off)
-				diag("block %lu: %m", block);
-		}
-		if (!off) {
-			usleep(100000);
-			move_to(node ^= 1);
-		}
-		tried = -1ul;
-	} while (!off && vt_now_ms() < until);
-	if (!ok(off, "a memory block with pages of ours goes offline (%lu)", block))
-		return;
-	for (i = 0; i < PAGES; i++)
-		inside += vt_frame(m + i * PAGE) / pages == block;
-	is(inside, 0, "no page of ours is in it");
-	vt_sees(&r, mr, m, LEN, 3, "the data");
-	is(vt_put(&r, mr, m, LEN, 4), 0, "write while it is offline");
-	vt_sees(&r, mr, m, LEN, 4, "the data");
-	ok(set_block(block, "online_movable"), "the block comes back");
-	is(vt_put(&r, mr, m, LEN, 5), 0, "write afterwards");
-	vt_sees(&r, mr, m, LEN, 5, "the data");
-}
-
 int main(void)
 {
 	long long pins;
@@ -211,7 +149,6 @@ int main(void)
 	by_hand();
 	under_way();
 	balancing();
-	offline();
 	is(vt_pins() - pins, 0, "nothing is pinned");
 	vt_dereg(mr);
 	vt_dereg(omr);
