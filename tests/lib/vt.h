@@ -197,6 +197,7 @@ long long vt_vmstat(const char *name);
 long long vt_status_kb(const char *field);	/* "VmPin" of this process, in KiB */
 long long vt_pins(void);			/* pages pinned in the whole machine */
 int vt_write_file(const char *path, const char *text);
+/* Milliseconds that have been waited, for bounds of loops that look at it often. */
 uint64_t vt_now_ms(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,12 +82,28 @@ ssize_t vt_check_byte(const void *p, size_t len, uint8_t byte)
 	return i;
 }
 
+/*
+ * An emulated machine's clock may leap, or the machine not have run at all: between two
+ * looks of any thread that are further apart than LEAP_MS, nobody has waited.
+ */
+#define LEAP_MS	2000
+
 uint64_t vt_now_ms(void)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static uint64_t seen, leaps;
 	struct timespec ts;
+	uint64_t now;
 
+	pthread_mutex_lock(&lock);
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+	now = ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+	if (seen && now > seen + LEAP_MS)
+		leaps += now - seen;
+	seen = now;
+	now -= leaps;
+	pthread_mutex_unlock(&lock);
+	return now;
 }
 
 int vt_write_file(const char *path, const char *text)
