@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
+ * kernels: 6.1 6.12 7.3 (a slow heir looks after the end, not before it)
  * N12: the end of an address space is an unmapping of all of it. Exit, exec, kill -9
  * and the OOM killer's end of who watches are seen in the page by a process that has
  * inherited its mapping; that process can use the file for nothing else.
