@@ -6,6 +6,7 @@
  *
  * memory: 1024
  * append: numa=fake=2
+ * kernels: 6.1 6.12 7.3 (the one with debugging has no knobs for balancing)
  * timeout: 120
  */
 #define _GNU_SOURCE
