@@ -132,6 +132,11 @@ void vt_need(const struct vt_dev *dev, enum vt_kind kind);
 void vt_need_wire(void);
 void vt_netdev(const struct vt_dev *dev, char *name, size_t size);
 int vt_netdev_mtu(const struct vt_dev *dev, int mtu);
+/*
+ * Both ends of a veth pair are addresses of this machine: it must be told to
+ * believe an ARP request, or a packet, that comes from itself.
+ */
+void vt_accept_local(const struct vt_dev *dev);
 bool vt_force_wire(bool on);
 
 /* Queue pairs. */

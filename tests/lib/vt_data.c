@@ -200,3 +200,13 @@ int vt_netdev_mtu(const struct vt_dev *dev, int mtu)
 	close(fd);
 	return old;
 }
+
+void vt_accept_local(const struct vt_dev *dev)
+{
+	char netdev[64], path[128];
+
+	vt_netdev(dev, netdev, sizeof(netdev));
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/accept_local", netdev);
+	if (vt_write_file(path, "1"))
+		bail("%s: %m", path);
+}

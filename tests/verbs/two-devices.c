@@ -43,20 +43,6 @@ static void one(struct vt_dev *da, struct vt_dev *db, enum vt_kind kind, bool v6
 	vt_dereg(bmr);
 }
 
-/*
- * Both ends of a veth pair are addresses of this machine: it must be told to
- * believe an ARP request, or a packet, that comes from itself.
- */
-static void accept_local(struct vt_dev *dev)
-{
-	char netdev[64], path[128];
-
-	vt_netdev(dev, netdev, sizeof(netdev));
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/accept_local", netdev);
-	if (vt_write_file(path, "1"))
-		bail("%s: %m", path);
-}
-
 int main(void)
 {
 	const char *other = getenv("VT_DEV2");
@@ -65,8 +51,8 @@ int main(void)
 
 	vt_open(&a);
 	vt_open_name(&b, other ? other : "rxe1");
-	accept_local(&a);
-	accept_local(&b);
+	vt_accept_local(&a);
+	vt_accept_local(&b);
 	for (k = VT_PINNED; k <= VT_ODP; k++)
 		for (v6 = 0; v6 < 2 && vt_can(&a, k); v6++)
 			one(&a, &b, k, v6);

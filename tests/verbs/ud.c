@@ -169,17 +169,6 @@ static void one(struct vt_dev *da, struct vt_dev *db, enum vt_kind kind, bool wi
 	vt_dereg(r.bmr);
 }
 
-/* Both ends are addresses of this machine: see two-devices. */
-static void accept_local(struct vt_dev *dev)
-{
-	char netdev[64], path[128];
-
-	vt_netdev(dev, netdev, sizeof(netdev));
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/accept_local", netdev);
-	if (vt_write_file(path, "1"))
-		bail("%s: %m", path);
-}
-
 int main(void)
 {
 	const char *other = getenv("VT_DEV2");
@@ -188,8 +177,8 @@ int main(void)
 
 	vt_open(&a);
 	vt_open_name(&b, other ? other : "rxe1");
-	accept_local(&a);
-	accept_local(&b);
+	vt_accept_local(&a);
+	vt_accept_local(&b);
 	for (v6 = 0; v6 < 2; v6++) {
 		one(&a, &a, VT_PINNED, false, v6);
 		if (vt_can(&a, VT_ODP))
