@@ -2,6 +2,8 @@
 /*
  * N1, N3: compaction moves pages that RDMA has translated, while RDMA goes on beside
  * it; the data is right before, during and after.
+ *
+ * timeout: 120
  */
 #include "vt_mm.h"
 #include "vt_rig.h"
@@ -55,27 +57,41 @@ static size_t moved(void)
 }
 
 /*
- * Low frames taken, every other of them given back: compaction empties what is
- * left of it, and our pages are among those.
+ * Many frames taken and all given back but ours, which lie between them: a compaction
+ * that gets that far moves ours. It goes from the low frames up until it meets
+ * itself, so @far has to be large enough for some of them to be low.
  */
-static void compaction(void)
+static void scatter(size_t far)
 {
-	size_t i, far = 64ul << 20;
 	uint8_t *waste = vt_map(far);
-	int tries;
+	size_t i;
 
+	madvise(m, LEN, MADV_DONTNEED);
 	madvise(waste, far, MADV_NOHUGEPAGE);
-	/* Ours lie between what is given back. */
 	for (i = 0; i < far; i += PAGE) {
 		waste[i] = 1;
 		if (i / PAGE % (far / LEN) == 1)
 			m[i / (far / LEN) & ~(PAGE - 1)] = 1;
 	}
-	is(vt_put(&r, mr, m, LEN, 1), 0, "write, now it is hot");
-	remember();
 	munmap(waste, far);
-	for (tries = 0; tries < 10 && !moved(); tries++)
+}
+
+static void compaction(void)
+{
+	size_t far;
+	int st = 0;
+
+	for (far = 64ul << 20; far <= 1024ul << 20; far *= 2) {
+		scatter(far);
+		st = vt_put(&r, mr, m, LEN, 1);
+		if (st)
+			break;
+		remember();
 		vt_write_file("/proc/sys/vm/compact_memory", "1");
+		if (moved())
+			break;
+	}
+	is(st, 0, "write, now it is hot");
 	ok(moved() > 0, "compaction moves pages (%zu of %zu)", moved(), PAGES);
 	vt_sees(&r, mr, m, LEN, 1, "the data");
 	is(vt_put(&r, mr, m, LEN, 2), 0, "write to where they are now");
