@@ -5,6 +5,7 @@
  * rules of holding: nothing sleeps while an entry is held.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,24 @@ enum { RXE_MIN_MW_INDEX = 1 << 23 };
 
 static int entries_held, slow_accesses, broken_rules, pages_in_a_row;
 #define preempt_enable()	(entries_held--)
+
+static int softirqs_off;
+#define local_bh_disable()	(softirqs_off++)
+#define local_bh_enable()	(softirqs_off--)
+
+static bool atomic_inc_unless_negative(atomic_t *v)
+{
+	if (v->v < 0)
+		return false;
+	v->v++;
+	return true;
+}
+
+static int atomic_dec_return_release(atomic_t *v)
+{
+	return --v->v;
+}
+
 #include <rdma/umem_notifier.h>
 
 static unsigned long copy_mc_to_kernel(void *dst, const void *src, size_t n)
@@ -153,7 +172,7 @@ bool umem_hold_next(struct umem_hold *h)
 int umem_copy_slow(struct umem_export *ex, unsigned long va, void *buf, size_t len,
 		   unsigned int flags)
 {
-	if (entries_held || !len || len > PAGE_SIZE - va % PAGE_SIZE)
+	if (entries_held || softirqs_off || !len || len > PAGE_SIZE - va % PAGE_SIZE)
 		broken_rules++;
 	slow_accesses++;
 	if (flags & UMEM_WRITE)
@@ -170,7 +189,7 @@ int umem_cmpxchg_slow(struct umem_export *ex, unsigned long va, u64 *old, u64 ne
 {
 	u64 *word = (u64 *)user_byte(ex, va);
 
-	if (entries_held || va % 8)
+	if (entries_held || softirqs_off || va % 8)
 		broken_rules++;
 	slow_accesses++;
 	*word += meddle;
@@ -264,6 +283,7 @@ static void make_side(struct side *s)
 			gap = rand() % min(first + 1, 1U << shift);
 			mr->kind = rand() % 2 ? RXE_MR_PINNED : RXE_MR_FAST;
 			mr->list = make_list(s, shift, gap);
+			mr->gen = seg->gen = rand();
 			seg->off = first - gap;
 			for (k = 0; k < n; k++)
 				s->byte[s->len + k] =
@@ -316,7 +336,7 @@ static bool copy_once(unsigned int flags)
 		u32 n = rxe_copy(&dst.it, &src.it, len - done, flags, &stop);
 
 		done += n;
-		if (entries_held)
+		if (entries_held || softirqs_off)
 			good = false;
 		if (done == len)
 			break;
@@ -389,6 +409,29 @@ static void test_atomic_slow(void)
 	   "misaligned is refused there too");
 }
 
+/* A fast registration that ended, or was followed by another, under an open segment. */
+static void test_fast_ended(void)
+{
+	struct rxe_mr mr = { .kind = RXE_MR_FAST, .gen = 7, .list = make_list(&src, PAGE_SHIFT, 0) };
+	struct rxe_seg seg = { .mr = &mr, .length = 8, .gen = 7 }, kseg = { .length = 8 };
+	struct rxe_iter from = { .seg = &seg, .nseg = 1 }, to = { .seg = &kseg, .nseg = 1 };
+	struct rxe_stop stop;
+	u64 word = 0;
+
+	kseg.kbuf = &word;
+	ok(rxe_copy(&to, &from, 4, 0, &stop) == 4 && !mr.holds.v, "a fast registration is read");
+	mr.holds.v = RXE_MR_CLOSED;
+	ok(!rxe_copy(&to, &from, 4, 0, &stop) && stop.err == -EFAULT &&
+	   stop.side == RXE_STOP_SRC && mr.holds.v == RXE_MR_CLOSED, "not when it has ended");
+	mr.holds.v = 0;
+	mr.gen++;
+	ok(!rxe_copy(&to, &from, 4, 0, &stop) && stop.err == -EFAULT && !mr.holds.v,
+	   "nor when the next one is there");
+	ok(rxe_atomic(&seg, RXE_ATOMIC_WRITE, 1, 0, NULL, 0, &stop) == -EFAULT && !softirqs_off,
+	   "atomics neither");
+	free(mr.list);
+}
+
 static void test_bounds(void)
 {
 	const u64 top = ~0ULL;
@@ -419,6 +462,7 @@ int main(void)
 	ok(!broken_rules, "nothing slept while an entry was held");
 	test_atomic();
 	test_atomic_slow();
+	test_fast_ended();
 	test_bounds();
 	return tap_done();
 }

@@ -7,6 +7,10 @@
  * there and nowhere else: memory that always has an address (kernel buffers,
  * pinned pages) and on-demand memory, for which a table entry is held.
  *
+ * Memory of a fast registration is held likewise: an access counts itself, with
+ * softirqs off, so that an invalidation, which may run in one, can wait for it; and
+ * finds out in the same step whether it is still the registration that was opened.
+ *
  * Rules of holding (umem_notifier.h): between rxe_map() and rxe_unmap() of
  * on-demand memory preemption is off and nothing sleeps. A copy goes on from one
  * held page to the next for RXE_COPY_STRETCH pages, then lets go. What is accessed by
@@ -26,6 +30,7 @@ struct rxe_map {
 	u32 len;		/* bytes from p on in one piece, within the segment */
 	u32 room;		/* bytes from p on within the segment */
 	bool held;		/* hold is open */
+	struct rxe_mr *fast;	/* counted in its holds, or NULL */
 	bool user;		/* user's memory: reading may meet a machine check */
 	struct umem_hold hold;
 };
@@ -44,6 +49,33 @@ static __always_inline const struct rxe_seg *rxe_iter_seg(struct rxe_iter *it)
 	return NULL;
 }
 
+/* See the head. Holds never nest deeper than a copy's two sides, so nobody waits. */
+static bool rxe_fast_hold(struct rxe_mr *mr, const struct rxe_seg *seg)
+{
+	local_bh_disable();
+	if (likely(atomic_inc_unless_negative(&mr->holds))) {
+		if (likely(mr->gen == seg->gen))
+			return true;
+		atomic_dec(&mr->holds);
+	}
+	local_bh_enable();
+	return false;
+}
+
+static void rxe_fast_drop(struct rxe_mr *mr)
+{
+	(void)atomic_dec_return_release(&mr->holds);
+	local_bh_enable();
+}
+
+static __always_inline void rxe_unmap(struct rxe_map *m)
+{
+	if (m->held)
+		umem_drop(&m->hold);
+	else if (unlikely(m->fast))
+		rxe_fast_drop(m->fast);
+}
+
 /**
  * rxe_map() - find the memory under an iterator
  * @it: position
@@ -57,12 +89,13 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 {
 	const struct rxe_seg *seg = rxe_iter_seg(it);
 	const struct rxe_pagelist *list;
-	const struct rxe_mr *mr;
+	struct rxe_mr *mr;
 	u32 room, page;
 	u64 off, i;
 	int err;
 
 	m->held = false;
+	m->fast = NULL;
 	m->user = false;
 	if (unlikely(!seg))
 		return -EFAULT;
@@ -87,17 +120,22 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 		m->p = m->hold.kaddr;
 		m->len = min_t(size_t, room, m->hold.len);
 		return 0;
-	case RXE_MR_PINNED:
-		m->user = true;
-		fallthrough;
 	case RXE_MR_FAST:
-		/* A FAST list may be exchanged under an invalidated key: look once. */
-		list = READ_ONCE(mr->list);
-		page = READ_ONCE(list->shift);
-		off += READ_ONCE(list->offset);
-		i = off >> page;
-		if (unlikely(i >= READ_ONCE(list->n)))
+		if (!rxe_fast_hold(mr, seg))
 			return -EFAULT;
+		m->fast = mr;
+		room = min_t(u32, room, RXE_COPY_STRETCH * PAGE_SIZE);
+		fallthrough;
+	case RXE_MR_PINNED:
+		m->user = mr->kind == RXE_MR_PINNED;
+		list = mr->list;
+		page = list->shift;
+		off += list->offset;
+		i = off >> page;
+		if (unlikely(i >= list->n)) {
+			rxe_unmap(m);
+			return -EFAULT;
+		}
 		off &= (1ULL << page) - 1;
 		m->p = list->page[i] + off;
 		m->len = min_t(u64, room, (1ULL << page) - off);
@@ -107,12 +145,6 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 		return 0;
 	}
 	return -EFAULT;
-}
-
-static __always_inline void rxe_unmap(struct rxe_map *m)
-{
-	if (m->held)
-		umem_drop(&m->hold);
 }
 
 /* Past @n bytes that are done with; false if rxe_map() has to find what comes. */

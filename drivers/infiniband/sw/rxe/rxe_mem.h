@@ -71,12 +71,20 @@ struct rxe_mr {
 	unsigned long start;	/* user address that iova stands for */
 
 	/*
-	 * FAST: guards key, access, valid, iova, length, list and staged.
+	 * FAST: guards key, access, valid, iova, length, gen, list and staged.
 	 * All kinds: windows goes up and a FAST MR gets invalid under it only.
 	 * Taken inside rxe_window.lock, irqsave.
 	 */
 	spinlock_t lock;
 	atomic_t windows;	/* bound memory windows */
+
+	/*
+	 * FAST: accesses at work, RXE_MR_CLOSED less while the MR is not valid,
+	 * see rxe_map(). @gen names the registration, which may change under an
+	 * open segment.
+	 */
+	atomic_t holds;
+	u32 gen;
 
 	struct umem_export *ex;	/* ODP, IMPLICIT */
 	struct ib_umem *umem;	/* PINNED */
@@ -123,6 +131,8 @@ static inline struct rxe_mr *to_rmr(struct ib_mr *mr)
 	return mr ? container_of(mr, struct rxe_mr, ibmr) : NULL;
 }
 
+#define RXE_MR_CLOSED	INT_MIN
+
 /* A checked piece of memory. */
 struct rxe_seg {
 	struct rxe_mr *mr;	/* referenced; NULL: kernel buffer at kbuf */
@@ -132,6 +142,7 @@ struct rxe_seg {
 		void *kbuf;
 	};
 	u32 length;
+	u32 gen;		/* mr->gen when it was opened */
 };
 
 /**
@@ -279,8 +290,9 @@ int rxe_mem_flush(struct rxe_iter *it, u32 len, unsigned int flags,
  * @qpn: its number
  * @key: of a FAST MR or a type 2 window
  *
- * Any context. The key is refused from now on; an operation that opened it
- * before may be finishing. Returns 0 or -EINVAL: not such a key, another PD's
+ * Any context but with interrupts off. The key is refused from now on. An operation
+ * that opened it before does not touch a FAST MR's memory any more; one that goes
+ * through a window may be finishing. Returns 0 or -EINVAL: not such a key, another PD's
  * or QP's, or an MR with windows bound.
  */
 int rxe_invalidate_key(struct rxe_dev *rxe, struct ib_pd *pd, u32 qpn, u32 key);

@@ -58,7 +58,7 @@ int rxe_mr_check(const struct rxe_mr *mr, u32 key, const struct ib_pd *pd,
 /* Finds and checks; a reference on success. */
 static struct rxe_mr *mr_open(struct rxe_dev *rxe, u32 key,
 			      const struct ib_pd *pd, u32 access, u64 va,
-			      u32 len, u64 *off)
+			      u32 len, u64 *off, u32 *gen)
 {
 	struct rxe_mr *mr = rxe_mr_find(rxe, key);
 	unsigned long irq;
@@ -69,6 +69,7 @@ static struct rxe_mr *mr_open(struct rxe_dev *rxe, u32 key,
 	if (mr->kind == RXE_MR_FAST) {
 		spin_lock_irqsave(&mr->lock, irq);
 		err = rxe_mr_check(mr, key, pd, access, va, len, off);
+		*gen = mr->gen;
 		spin_unlock_irqrestore(&mr->lock, irq);
 	} else {
 		err = rxe_mr_check(mr, key, pd, access, va, len, off);
@@ -90,7 +91,7 @@ int rxe_seg_open_local(struct rxe_pd *pd, const struct rxe_sge *sge,
 	if (!sge->length)
 		return 0;
 	seg->mr = mr_open(to_rdev(pd->ibpd.device), sge->lkey, &pd->ibpd, access,
-			  sge->addr, sge->length, &seg->off);
+			  sge->addr, sge->length, &seg->off, &seg->gen);
 	if (likely(seg->mr))
 		return 0;
 	seg->length = 0;
@@ -112,7 +113,8 @@ int rxe_seg_open_remote(struct ib_pd *pd, u32 qpn, u32 rkey, u64 va, u32 len,
 		if (likely(!rxe_win_open(rxe, pd, qpn, rkey, va, len, access, seg)))
 			return 0;
 	} else {
-		seg->mr = mr_open(rxe, rkey, pd, access, va, len, &seg->off);
+		seg->mr = mr_open(rxe, rkey, pd, access, va, len, &seg->off,
+				  &seg->gen);
 		if (likely(seg->mr))
 			return 0;
 	}
@@ -178,6 +180,7 @@ static struct rxe_mr *mr_alloc(struct ib_pd *pd, enum rxe_mr_kind kind,
 	mr->kind = kind;
 	mr->access = access;
 	mr->valid = kind != RXE_MR_FAST;
+	atomic_set(&mr->holds, RXE_MR_CLOSED);
 	mr->ibmr.device = pd->device;
 	mr->ibmr.pd = pd;
 	mr->ibmr.type = type;
@@ -585,6 +588,15 @@ int rxe_map_mr_sg(struct ib_mr *ibmr, struct scatterlist *sg, int nents,
 	return n;
 }
 
+/*
+ * Waits for accesses that began before the MR was closed: each is a stretch of one
+ * copy, with softirqs off, and new ones do not begin. Any context.
+ */
+static void fast_drain(struct rxe_mr *mr)
+{
+	atomic_cond_read_acquire(&mr->holds, VAL == RXE_MR_CLOSED);
+}
+
 int rxe_fast_reg(struct ib_pd *pd, struct ib_mr *ibmr, u32 key, u32 access)
 {
 	struct rxe_mr *mr = to_rmr(ibmr);
@@ -597,6 +609,8 @@ int rxe_fast_reg(struct ib_pd *pd, struct ib_mr *ibmr, u32 key, u32 access)
 	/* Without a new list the last one is registered once more. */
 	if (!mr->valid && mr->key >> 8 == key >> 8 &&
 	    (mr->staged->n || mr->list->n)) {
+		/* whoever closed it may still be waiting */
+		fast_drain(mr);
 		if (mr->staged->n) {
 			swap(mr->list, mr->staged);
 			mr->staged->n = 0;
@@ -605,7 +619,9 @@ int rxe_fast_reg(struct ib_pd *pd, struct ib_mr *ibmr, u32 key, u32 access)
 		mr->length = ibmr->length;
 		mr->key = key;
 		mr->access = access;
+		mr->gen++;
 		mr->valid = true;
+		atomic_set_release(&mr->holds, 0);
 		err = 0;
 	}
 	spin_unlock_irqrestore(&mr->lock, irq);
@@ -627,10 +643,15 @@ int rxe_invalidate_key(struct rxe_dev *rxe, struct ib_pd *pd, u32 qpn, u32 key)
 	spin_lock_irqsave(&mr->lock, irq);
 	if (mr->kind == RXE_MR_FAST && mr->ibmr.pd == pd && mr->key == key &&
 	    !atomic_read(&mr->windows)) {
+		if (mr->valid)
+			atomic_add(RXE_MR_CLOSED, &mr->holds);
 		mr->valid = false;
 		err = 0;
 	}
 	spin_unlock_irqrestore(&mr->lock, irq);
+	/* The consumer may give the memory to others as soon as it is told. */
+	if (!err)
+		fast_drain(mr);
 	rxe_ref_put(&mr->ref);
 	return err;
 }

@@ -75,6 +75,7 @@ int rxe_win_open(struct rxe_dev *rxe, const struct ib_pd *pd, u32 qpn, u32 rkey,
 	if (ok) {
 		seg->mr = win->mr;
 		seg->win = win;
+		seg->gen = win->mr->gen;	/* stays while a window is bound */
 		seg->off = win->off + (va - win->addr);
 	}
 	spin_unlock_irqrestore(&win->lock, irq);
