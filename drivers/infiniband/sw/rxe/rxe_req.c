@@ -54,11 +54,14 @@ static u32 next_psn(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
  * rxe_req_arm() - start or push out the acknowledgement time-out
  * @qp: requester's turn owned
  *
- * 4.096 us * 2^timeout, IBTA 9.7.6.1.3; 0 waits for ever.
+ * 4.096 us * 2^timeout, IBTA 9.7.6.1.3; 0 waits for ever. It may be up to four
+ * times that, which the later tries in a row make use of: what is lost for want of
+ * room is not helped by coming back soon.
  */
 void rxe_req_arm(struct rxe_qp *qp)
 {
-	u64 ns = 4096ULL << qp->attr.timeout;
+	u32 tries = min_t(u32, qp->attr.retry_cnt - qp->req.retry, 2);
+	u64 ns = 4096ULL << (qp->attr.timeout + tries);
 
 	if (qp->attr.timeout)
 		mod_timer(&qp->req.timer,
