@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -106,9 +107,18 @@ void vt_need(const struct vt_dev *dev, enum vt_kind kind)
 
 #define FORCE_WIRE "/sys/module/rdma_rxe/parameters/force_wire"
 
+/* While it is on others who want it wait: who is first done would switch it off. */
 bool vt_force_wire(bool on)
 {
-	return !vt_write_file(FORCE_WIRE, on ? "1" : "0");
+	static int lock = -1;
+
+	if (lock < 0)
+		lock = open(FORCE_WIRE, O_RDONLY | O_CLOEXEC);
+	if (lock < 0 || (on && flock(lock, LOCK_EX)))
+		return false;
+	if (vt_write_file(FORCE_WIRE, on ? "1" : "0"))
+		return false;
+	return on || !flock(lock, LOCK_UN);
 }
 
 void vt_need_wire(void)

@@ -9,7 +9,7 @@
 
 modprobe -q sch_netem
 tidy() { tc qdisc del dev lo root 2>/dev/null; }
-tc qdisc replace dev lo root netem rate 100mbit limit 5 || bail "no netem on this kernel"
+tc qdisc replace dev lo root netem rate 200mbit limit 10 || bail "no netem on this kernel"
 
 pids=
 for i in 1 2 3 4 5 6; do
