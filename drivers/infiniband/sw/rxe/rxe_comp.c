@@ -249,7 +249,8 @@ static void receiver_not_ready(struct rxe_qp *qp, u8 code)
 			       qp->req.rnr_retry);
 	rxe_req_rewind(qp);
 	qp->req.rnr_wait = true;
-	/* the peer is alive: no time-out while it asks us to wait */
+	/* the peer is alive: time-outs before count no more, and there is none while it waits */
+	qp->req.retry = qp->attr.retry_cnt;
 	compat_timer_delete(&qp->req.timer);
 	mod_timer(&qp->req.rnr_timer, jiffies + 1 +
 		  usecs_to_jiffies(rnr_10us[code] * 10));

@@ -68,6 +68,18 @@ void rxe_req_arm(struct rxe_qp *qp)
 			  jiffies + max(1UL, nsecs_to_jiffies(ns)));
 }
 
+/* Bytes at the start of a message that need not be sent any more. */
+static u32 settled(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
+{
+	s32 acked = rxe_psn_cmp(qp->req.una, wqe->first_psn);
+
+	if (is_read(wqe))
+		return wqe->got;
+	if (acked <= 0 || rxe_op_is_atomic(wqe->opcode))
+		return 0;
+	return min_t(u64, (u64)acked * qp->mtu, wqe->length);
+}
+
 /**
  * rxe_req_rewind() - send again from the oldest unacknowledged packet
  * @qp: requester's turn owned
@@ -79,18 +91,11 @@ void rxe_req_rewind(struct rxe_qp *qp)
 
 	for (i = req->head; i != req->tail; i++) {
 		struct rxe_wqe *wqe = rxe_slot(qp, i);
-		s32 acked;
 
 		if (!wqe->started)
 			break;
-		acked = rxe_psn_cmp(req->una, wqe->first_psn);
 		wqe->all_sent = false;
-		if (is_read(wqe))
-			wqe->sent = wqe->got;
-		else if (acked > 0 && !rxe_op_is_atomic(wqe->opcode))
-			wqe->sent = min_t(u64, (u64)acked * qp->mtu, wqe->length);
-		else
-			wqe->sent = 0;
+		wqe->sent = settled(qp, wqe);
 	}
 	req->next = req->head;
 	req->rd_atomic = 0;
@@ -607,19 +612,24 @@ static u32 read_piece(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
 static enum outcome send_wire(struct rxe_qp *qp, struct rxe_wqe *wqe,
 			      struct rxe_path *path, u32 *budget)
 {
-	bool rc = qp->type == IB_QPT_RC;
-	u32 left = rxe_op_is_atomic(wqe->opcode) ? 0 : wqe->length - wqe->sent;
-	u32 bytes = min(left, is_read(wqe) ? read_piece(qp, wqe) : qp->mtu);
-	u32 payload = is_read(wqe) ? 0 : bytes;
-	bool last = bytes == left, tried;
+	bool rc = qp->type == IB_QPT_RC, last, tried;
+	u32 left, bytes, payload;
 	struct rxe_pkt pkt;
 	struct rxe_tx tx;
 
 	if (rxe_gauge_full(qp->gauge))
 		return WAIT;
-	if (rc && rxe_psn_cmp(next_psn(qp, wqe), qp->req.una) >=
-		  qp->req.window)
-		return WAIT;
+	if (rc) {
+		/* acknowledgements of what was sent before going back */
+		wqe->sent = max(wqe->sent, settled(qp, wqe));
+		if (rxe_psn_cmp(next_psn(qp, wqe), qp->req.una) >=
+		    (s32)qp->req.window)
+			return WAIT;
+	}
+	left = rxe_op_is_atomic(wqe->opcode) ? 0 : wqe->length - wqe->sent;
+	bytes = min(left, is_read(wqe) ? read_piece(qp, wqe) : qp->mtu);
+	payload = is_read(wqe) ? 0 : bytes;
+	last = bytes == left;
 	if (is_read(wqe) && wqe->sent && next_psn(qp, wqe) != qp->req.una)
 		return WAIT;		/* one piece at a time */
 
