@@ -40,6 +40,7 @@
  */
 #include <linux/errno.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -162,17 +163,33 @@ static void umem_invalidate_end(struct mmu_notifier *mn,
 	umem_wake(ex);
 }
 
+/*
+ * For comparison only: reclaim as it is for devices that do not tell what they
+ * use. The bits stay as they are, so that switching it back changes nothing else.
+ */
+static bool no_aging;
+module_param(no_aging, bool, 0644);
+MODULE_PARM_DESC(no_aging, "hide from reclaim what devices use, for comparison (default: N)");
+
+static bool umem_young(struct mmu_notifier *mn, unsigned long start,
+		       unsigned long end, bool clear)
+{
+	if (unlikely(READ_ONCE(no_aging)))
+		return false;
+	return umem_table_young(&umem_export_of(mn)->table, start, end, clear);
+}
+
 static compat_young_t umem_clear_young(struct mmu_notifier *mn,
 				       struct mm_struct *mm,
 				       unsigned long start, unsigned long end)
 {
-	return umem_table_young(&umem_export_of(mn)->table, start, end, true);
+	return umem_young(mn, start, end, true);
 }
 
 static compat_young_t umem_test_young(struct mmu_notifier *mn,
 				      struct mm_struct *mm, unsigned long va)
 {
-	return umem_table_young(&umem_export_of(mn)->table, va, va + 1, false);
+	return umem_young(mn, va, va + 1, false);
 }
 
 static void umem_release(struct mmu_notifier *mn, struct mm_struct *mm)
