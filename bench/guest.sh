@@ -4,7 +4,7 @@
 # Contract: one line on stdout for each figure: round, driver (ours, stock, or
 # none), kind of memory (pinned, odp; wire is pinned, on that road), test, size, value; separated by tabs.
 # The drivers take turns within each round. FULL is 1 for all sizes and tests,
-# 0 for some, "wire" for those of the wire road.
+# 0 for some, "wire" for those of the wire road, "refault" for what aging is good for.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/pair.sh"
 rounds=$1 full=$2
@@ -77,16 +77,34 @@ measure_wire()
 	local_road
 }
 
-cost()
+# figures PROGRAM ARGUMENT...: one of ours that prints test, size and value.
+figures()
 {
 	local test size value got=
 	while IFS=$'\t' read -r test size value; do
 		case $test in
-		register | cold | munmap | memcpy | odp_pinned | pinned_memcpy) say "$test" "$size" "$value"; got=1 ;;
-		*) echo "# $test" ;;
+		register | cold | munmap | memcpy | odp_pinned | pinned_memcpy | refault_*) say "$test" "$size" "$value"; got=1 ;;
+		*) echo "# ${test#\# }" ;;
 		esac
-	done < <(timeout 200 "$here/cost" "$@" 2>&1)
-	[ -n "$got" ] || lost "cost $* failed"
+	done < <(timeout 200 "$here/$1" "${@:2}" 2>&1)
+	[ -n "$got" ] || lost "$* failed"
+}
+
+cost() { figures cost "$@"; }
+
+# The CPU, our driver, ours without aging and the distribution's see the same memory.
+refaults()
+{
+	local hot
+	for hot in 24 $([ "$full" != refault ] || echo 32); do
+		if [ "$driver" = ours ]; then
+			figures refault cpu $hot
+			figures refault rdma $hot
+			figures refault rdma-no-aging $hot
+		else
+			figures refault rdma $hot
+		fi
+	done
 }
 
 has_odp() { ibv_devinfo -v -d "$dev" 2>/dev/null | grep -q '^[[:space:]]*ODP_SUPPORT$'; }
@@ -119,15 +137,17 @@ measure()
 
 for round in $(seq "$rounds"); do
 	driver=none kind=none
-	cost memcpy
+	[ "$full" = refault ] || cost memcpy
 	for driver in ours stock; do
 		guest-setup $([ $driver = ours ] || echo --stock) || exit 1
-		measure_wire
+		[ "$full" = refault ] || measure_wire
 		[ "$full" != wire ] || continue
 		kind=pinned
-		measure
+		[ "$full" = refault ] || measure
 		kind=odp
 		if has_odp; then
+			[ "$full" = 0 ] || refaults
+			[ "$full" != refault ] || continue
 			measure
 			[ $driver != ours ] || cost paired
 		elif [ $driver = ours ]; then
