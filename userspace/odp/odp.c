@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include <ctype.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,49 @@ bool parse_size(const char *text, uint64_t *size)
 		return false;
 	*size <<= shift;
 	return true;
+}
+
+int odp_options(int argc, char **argv, const struct odp_option *known, const char *help,
+		const char **device)
+{
+	struct option longs[ODP_OPTIONS_MAX + 2] = {};
+	char shorts[2 * ODP_OPTIONS_MAX + 3], *s = shorts;
+	const struct odp_option *o;
+	int c, n = 0;
+
+	/* The options of a program are not ours. */
+	if (!device)
+		*s++ = '+';
+	for (o = known; o->name && n < ODP_OPTIONS_MAX; o++) {
+		*s++ = o->letter;
+		if (o->take)
+			*s++ = ':';
+		longs[n++] = (struct option){ o->name, o->take ? required_argument : no_argument,
+					      NULL, o->letter };
+	}
+	*s++ = 'h';
+	*s = 0;
+	longs[n] = (struct option){ "help", no_argument, NULL, 'h' };
+
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return ODP_OK;
+		}
+		for (o = known; o->name && o->letter != c; o++)
+			;
+		if (!o->name || (o->take && !o->take(optarg)))
+			return ODP_USAGE;
+		if (o->given)
+			*o->given = true;
+	}
+	if (device && argc - optind > 1) {
+		complain("one device at most");
+		return ODP_USAGE;
+	}
+	if (device && optind < argc)
+		*device = argv[optind];
+	return ODP_GO_ON;
 }
 
 const char *human(uint64_t bytes)

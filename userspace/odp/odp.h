@@ -30,6 +30,24 @@ enum {
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Parses a size such as 4096, 64k or 2G; false if it is none. */
 bool parse_size(const char *text, uint64_t *size);
+/* One option of a command: it sets @given, or gives its value to @take. */
+struct odp_option {
+	char letter;
+	const char *name;
+	bool *given;
+	bool (*take)(const char *value);	/* false: it has complained */
+};
+#define ODP_OPTIONS_MAX 8
+
+#define ODP_GO_ON (-1)
+/*
+ * Takes the options of a command, which end with an empty one; all know --help. What
+ * follows is one @device at most, which stays as it is if there is none; or, if @device
+ * is NULL, a program with its arguments from optind on. Returns ODP_GO_ON, or the status
+ * to exit with.
+ */
+int odp_options(int argc, char **argv, const struct odp_option *known, const char *help,
+		const char **device);
 /* "1.5 GiB", in one of a few static buffers. */
 const char *human(uint64_t bytes);
 int odp_show(int argc, char **argv);

@@ -2,7 +2,6 @@
 /* odp run: puts preload.c before the program's libraries, and becomes the program. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -65,42 +64,36 @@ static void preload(const char *library)
 	free(all);
 }
 
+static bool take_min(const char *text)
+{
+	uint64_t size;
+
+	if (!parse_size(text, &size)) {
+		complain("\"%s\" is no size", text);
+		return false;
+	}
+	setenv("ODP_MIN", text, 1);
+	return true;
+}
+
 int odp_run(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "verbose", no_argument, NULL, 'v' }, { "min", required_argument, NULL, 'm' },
-		{ "prefetch", no_argument, NULL, 'P' }, { "strict", no_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' }, {}
+	static bool verbose, prefetch, strict;
+	static const struct odp_option options[] = {
+		{ 'v', "verbose", &verbose, NULL }, { 'm', "min", NULL, take_min },
+		{ 'P', "prefetch", &prefetch, NULL }, { 's', "strict", &strict, NULL }, {}
 	};
 	char library[PATH_MAX + 32];
-	uint64_t size;
-	int c;
+	int status = odp_options(argc, argv, options, usage, NULL);
 
-	while ((c = getopt_long(argc, argv, "+vm:Psh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'v':
-			setenv("ODP_VERBOSE", "1", 1);
-			break;
-		case 'm':
-			if (!parse_size(optarg, &size)) {
-				complain("\"%s\" is no size", optarg);
-				return ODP_USAGE;
-			}
-			setenv("ODP_MIN", optarg, 1);
-			break;
-		case 'P':
-			setenv("ODP_PREFETCH", "1", 1);
-			break;
-		case 's':
-			setenv("ODP_STRICT", "1", 1);
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return ODP_OK;
-		default:
-			return ODP_USAGE;
-		}
-	}
+	if (status != ODP_GO_ON)
+		return status;
+	if (verbose)
+		setenv("ODP_VERBOSE", "1", 1);
+	if (prefetch)
+		setenv("ODP_PREFETCH", "1", 1);
+	if (strict)
+		setenv("ODP_STRICT", "1", 1);
 	if (optind == argc) {
 		complain("which program? Try \"odp run --help\"");
 		return ODP_USAGE;

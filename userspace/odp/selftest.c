@@ -4,7 +4,6 @@
  * what an application may do to its memory, and looks at every byte afterwards.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -425,47 +424,40 @@ static int test_device(struct ibv_context *ctx, uint8_t port)
 	return status;
 }
 
+static uint32_t tested_port = 1;
+
+static bool take_port(const char *text)
+{
+	uint64_t port;
+
+	if (!parse_size(text, &port) || !port || port > 255) {
+		complain("\"%s\" is no port", text);
+		return false;
+	}
+	tested_port = port;
+	return true;
+}
+
 int odp_test(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "port", required_argument, NULL, 'p' }, { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, {}
+	static const struct odp_option options[] = {
+		{ 'p', "port", NULL, take_port }, { 'j', "json", &out.json, NULL }, {}
 	};
+	const char *device = NULL;
 	struct ibv_context *ctx;
-	uint64_t port = 1;
-	int c, status;
+	int status = odp_options(argc, argv, options, usage, &device);
 
-	while ((c = getopt_long(argc, argv, "p:jh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'p':
-			if (!parse_size(optarg, &port) || !port || port > 255) {
-				complain("\"%s\" is no port", optarg);
-				return ODP_USAGE;
-			}
-			break;
-		case 'j':
-			out.json = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return ODP_OK;
-		default:
-			return ODP_USAGE;
-		}
-	}
-	if (argc - optind > 1) {
-		complain("one device at a time");
-		return ODP_USAGE;
-	}
-	ctx = dev_open(argv[optind]);
+	if (status != ODP_GO_ON)
+		return status;
+	ctx = dev_open(device);
 	if (!ctx) {
-		if (optind < argc)
-			complain("device \"%s\": %s", argv[optind], rdma_error(errno));
+		if (device)
+			complain("device \"%s\": %s", device, rdma_error(errno));
 		else
 			complain("no RDMA device: %s", rdma_error(errno));
 		return ODP_USAGE;
 	}
-	status = test_device(ctx, port);
+	status = test_device(ctx, tested_port);
 	ibv_close_device(ctx);
 	return status;
 }

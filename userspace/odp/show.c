@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* odp show: one picture of what there is. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,46 +289,31 @@ static int show_device(const struct odp_dev *dev)
 	return err == -ENODEV || err == -EINVAL ? 0 : err;
 }
 
+static bool take_pid(const char *text)
+{
+	uint64_t pid;
+
+	if (!parse_size(text, &pid) || !pid || pid > UINT32_MAX) {
+		complain("\"%s\" is no process", text);
+		return false;
+	}
+	opt.pid = pid;
+	return true;
+}
+
 int odp_show(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "faults", no_argument, NULL, 'f' }, { "pid", required_argument, NULL, 'p' },
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, {}
+	static const struct odp_option options[] = {
+		{ 'f', "faults", &opt.faults, NULL }, { 'p', "pid", NULL, take_pid },
+		{ 'j', "json", &opt.json, NULL }, {}
 	};
 	const char *only = NULL;
 	struct odp_dev *dev = NULL;
-	int c, n, shown = 0, err = 0;
-	uint64_t pid;
+	int n, shown = 0, err = 0;
+	int status = odp_options(argc, argv, options, usage, &only);
 
-	while ((c = getopt_long(argc, argv, "fp:jh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			opt.faults = true;
-			break;
-		case 'p':
-			if (!parse_size(optarg, &pid) || !pid || pid > UINT32_MAX) {
-				complain("\"%s\" is no process", optarg);
-				return ODP_USAGE;
-			}
-			opt.pid = pid;
-			break;
-		case 'j':
-			opt.json = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return ODP_OK;
-		default:
-			return ODP_USAGE;
-		}
-	}
-	if (argc - optind > 1) {
-		complain("one device at most");
-		return ODP_USAGE;
-	}
-	if (optind < argc)
-		only = argv[optind];
-
+	if (status != ODP_GO_ON)
+		return status;
 	n = nl_devices(&dev);
 	if (n < 0) {
 		complain("cannot list devices: %s", rdma_error(-n));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* odp top: two pictures, and what happened between them. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -407,52 +406,38 @@ static int watch(void)
 	return err ? ODP_FAILED : ODP_OK;
 }
 
+static bool take_delay(const char *text)
+{
+	char *end;
+
+	opt.delay = strtod(text, &end);
+	if (!*end && end != text && opt.delay >= 0.01 && opt.delay <= 1e6)
+		return true;
+	complain("\"%s\" is no time from 0.01 to 1000000 s", text);
+	return false;
+}
+
+static bool take_count(const char *text)
+{
+	char *end;
+
+	opt.count = strtol(text, &end, 10);
+	if (!*end && end != text && opt.count > 0)
+		return true;
+	complain("\"%s\" is no number of pictures", text);
+	return false;
+}
+
 int odp_top(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "delay", required_argument, NULL, 'd' },
-		{ "count", required_argument, NULL, 'n' },
-		{ "batch", no_argument, NULL, 'b' }, { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, {}
+	static const struct odp_option options[] = {
+		{ 'd', "delay", NULL, take_delay }, { 'n', "count", NULL, take_count },
+		{ 'b', "batch", &opt.batch, NULL }, { 'j', "json", &opt.json, NULL }, {}
 	};
-	char *end;
-	int c;
+	int status = odp_options(argc, argv, options, usage, &opt.device);
 
-	while ((c = getopt_long(argc, argv, "d:n:bjh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'd':
-			opt.delay = strtod(optarg, &end);
-			if (*end || end == optarg || !(opt.delay >= 0.01 && opt.delay <= 1e6)) {
-				complain("\"%s\" is no time from 0.01 to 1000000 s", optarg);
-				return ODP_USAGE;
-			}
-			break;
-		case 'n':
-			opt.count = strtol(optarg, &end, 10);
-			if (*end || end == optarg || opt.count <= 0) {
-				complain("\"%s\" is no number of pictures", optarg);
-				return ODP_USAGE;
-			}
-			break;
-		case 'b':
-			opt.batch = true;
-			break;
-		case 'j':
-			opt.json = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return ODP_OK;
-		default:
-			return ODP_USAGE;
-		}
-	}
-	if (argc - optind > 1) {
-		complain("one device at most");
-		return ODP_USAGE;
-	}
-	if (optind < argc)
-		opt.device = argv[optind];
+	if (status != ODP_GO_ON)
+		return status;
 	if (opt.json || !isatty(STDOUT_FILENO))
 		opt.batch = true;
 	return watch();
