@@ -7,6 +7,7 @@
 #   make check              every test, on real kernels in VMs (as root)
 #   make check KERNEL=6.1 TEST=odp/     some of them
 #   make demo, make bench   in the same VMs
+#   make soak               everything at once for minutes, KERNEL=, SOAK_SECONDS=
 #   make clean; make distclean also drops the cached roots and kernels
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -55,6 +56,10 @@ check:
 demo:
 	@tests/demo/run $(firstword $(KERNEL))
 
+# SOAK_SECONDS=: how long on each kernel; SOAK_THREADS=8
+soak:
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(vm)/soak $(KERNEL)
+
 # QUICK=1: fewer runs and sizes
 bench:
 	@QUICK=$(QUICK) bench/run $(KERNEL)
@@ -66,4 +71,4 @@ clean:
 distclean: clean
 	rm -rf --one-file-system $${ODP_CACHE:-/var/cache/odp-rdma}
 
-.PHONY: all modules user install uninstall check demo bench clean distclean
+.PHONY: all modules user install uninstall check soak demo bench clean distclean

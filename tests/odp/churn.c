@@ -10,7 +10,8 @@
  * An event that loses data holds it too and refills the region. All other events
  * take no lock and run in the middle of the exchanges.
  *
- * CHURN_SECONDS (15) is how long it goes on.
+ * CHURN_SECONDS (15) is how long it goes on, CHURN_THREADS (5) how many take part: two
+ * of five disturb, the others work.
  *
  * timeout: 900
  */
@@ -32,7 +33,7 @@
 
 #define LEN	(2ul << 20)
 #define REGIONS	6
-#define WORKERS	3
+#define MOST	32	/* threads */
 
 struct region {
 	pthread_mutex_t lock;
@@ -52,7 +53,8 @@ struct worker {
 
 static struct vt_dev dev;
 static struct region regions[REGIONS];
-static struct worker workers[WORKERS];
+static struct worker workers[MOST];
+static int n_workers, n_disturbers;
 static atomic_bool stop;
 static atomic_ulong lossy, harmless, forks, bad_children;
 
@@ -306,47 +308,57 @@ static void set_up(void)
 		r->seed = i;
 		vt_fill(r->m, 0, LEN, i);
 	}
-	for (i = 0; i < WORKERS; i++) {
+	for (i = 0; i < n_workers; i++) {
 		struct worker *w = &workers[i];
 
 		w->id = i;
-		vt_pair_open(&dev, &w->p, VT_CFG(.wire = i == 1 && !vt_stock()));
+		vt_pair_open(&dev, &w->p, VT_CFG(.wire = i % 3 == 1 && !vt_stock()));
 		w->buf = vt_map(LEN);
 		w->bmr = vt_reg(&dev, VT_ODP, w->buf, LEN, VT_RCV_ALL);
 		for (k = 0; k < REGIONS; k++)
-			w->mr[k] = vt_reg(&dev, i == 2 && vt_has(&dev, VT_IMPLICIT) ?
+			w->mr[k] = vt_reg(&dev, i % 3 == 2 && vt_has(&dev, VT_IMPLICIT) ?
 					  VT_IMPLICIT : VT_ODP, regions[k].m, LEN, VT_RCV_ALL);
 	}
 }
 
+static int setting(const char *name, int otherwise)
+{
+	const char *env = getenv(name);
+
+	return env && *env ? atoi(env) : otherwise;
+}
+
 int main(void)
 {
-	const char *env = getenv("CHURN_SECONDS");
-	uint64_t end = vt_now_ms() + 1000 * (env && *env ? atoi(env) : 15);
+	uint64_t end = vt_now_ms() + 1000 * setting("CHURN_SECONDS", 15);
+	int i, k, threads = setting("CHURN_THREADS", 5);
 	unsigned long errors = 0;
-	pthread_t d[2];
+	pthread_t d[MOST];
 	long long pins;
-	int i, k;
 
+	if (threads < 3 || threads > MOST)
+		bail("CHURN_THREADS is 3 to %d", MOST);
+	n_disturbers = threads * 2 / 5;
+	n_workers = threads - n_disturbers;
 	vt_swap_on(256);
 	vt_open(&dev);
 	vt_need(&dev, VT_ODP);
 	vt_write_file("/sys/kernel/mm/ksm/run", "1");
 	pins = vt_pins();
 	set_up();
-	for (i = 0; i < WORKERS; i++)
+	for (i = 0; i < n_workers; i++)
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < n_disturbers; i++)
 		pthread_create(&d[i], NULL, disturb, (void *)(intptr_t)i);
 	while (vt_now_ms() < end && !errors) {
 		usleep(100000);
-		for (i = 0; i < WORKERS; i++)
+		for (i = 0; i < n_workers; i++)
 			errors += workers[i].errors;
 	}
 	stop = true;
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < n_disturbers; i++)
 		pthread_join(d[i], NULL);
-	for (i = 0; i < WORKERS; i++) {
+	for (i = 0; i < n_workers; i++) {
 		pthread_join(workers[i].thread, NULL);
 		is(workers[i].errors, 0, "worker %d: %lu exchanges, no error", i,
 		   workers[i].exchanges);
@@ -358,7 +370,7 @@ int main(void)
 	is(vt_pins() - pins, 0, "no page is pinned");
 	for (i = 0; i < REGIONS; i++)
 		ok(vt_check(regions[i].m, 0, LEN, regions[i].seed) < 0, "region %d at the end", i);
-	for (i = 0; i < WORKERS; i++) {
+	for (i = 0; i < n_workers; i++) {
 		vt_pair_close(&workers[i].p);
 		vt_dereg(workers[i].bmr);
 		for (k = 0; k < REGIONS; k++)
