@@ -16,7 +16,8 @@
  *
  * A refault is a page that is not mapped right before it is touched. Each piece of
  * the hot set is looked at by itself, so that what an earlier piece has pushed out
- * counts; the first passes, in which the kernel gets to know the pages, do not.
+ * counts. The first half of the passes is left out: at first all pages look alike to the
+ * kernel, which throws out the oldest, and what it takes to learn is not what is asked.
  */
 #include "vt.h"
 #include "vt_mm.h"
@@ -31,11 +32,11 @@
 #define MIB	(1ul << 20)
 #define PIECE	(256ul << 10)
 #define PASSES	48
-#define WARM	8
+#define WARM	24
 #define NO_AGING "/sys/module/umem_notifier/parameters/no_aging"
 
 struct result {
-	long refaults, cold_out;
+	long refaults[PASSES], cold_out;
 	int wrong;
 };
 
@@ -86,8 +87,7 @@ static void passes(bool rdma, size_t hot_len, size_t cold_len, struct result *r)
 
 		stamp(cold + i * cold_len, cold_len, i);
 		for (at = 0; at < hot_len; at += PIECE) {
-			if (i >= WARM)
-				r->refaults += PIECE / PAGE - vt_count_present(hot + at, PIECE);
+			r->refaults[i] += PIECE / PAGE - vt_count_present(hot + at, PIECE);
 			if (write)
 				stamp(buf, PIECE, at + i);
 			if (!rdma)
@@ -111,9 +111,10 @@ int main(int argc, char **argv)
 	bool no_aging = !strcmp(what, "rdma-no-aging"), rdma = no_aging || !strcmp(what, "rdma");
 	struct result *r = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 				-1, 0);
+	long total = 0;
 	char limit[16];
 	pid_t pid;
-	int st;
+	int i, st;
 
 	if (r == MAP_FAILED || !hot || !cold || (!rdma && strcmp(what, "cpu")))
 		bail("usage: refault cpu|rdma|rdma-no-aging [HOT [LIMIT [COLD]]]");
@@ -138,8 +139,13 @@ int main(int argc, char **argv)
 	vt_write_file("/proc/sys/vm/page-cluster", "3");
 	if (st || r->wrong)
 		bail("%s: status %d, %d pieces wrong", what, st, r->wrong);
-	printf("# %s: of %lu pages touched %d times %ld refaults; %ld of %lu cold pages are out\n",
-	       what, hot / PAGE, PASSES - WARM, r->refaults, r->cold_out, PASSES * cold / PAGE);
-	printf("refault_%s\t%zu\t%ld\n", what, hot, r->refaults);
+	printf("# %s, refaults of %lu pages in each pass:", what, hot / PAGE);
+	for (i = 0; i < PASSES; i++) {
+		printf(" %ld", r->refaults[i]);
+		if (i >= WARM)
+			total += r->refaults[i];
+	}
+	printf("; %ld of %lu cold pages are out\n", r->cold_out, PASSES * cold / PAGE);
+	printf("refault_%s\t%zu\t%ld\n", what, hot, total);
 	return 0;
 }
