@@ -106,8 +106,8 @@ void rxe_cq_post(struct rxe_cq *cq, const struct ib_wc *wc, bool solicited)
 	if (!pushed) {
 		overflow = !cq->broken;
 		cq->broken = true;
-	} else if (cq->armed == IB_CQ_NEXT_COMP ||
-		   (cq->armed == IB_CQ_SOLICITED &&
+	} else if (cq->armed & IB_CQ_NEXT_COMP ||
+		   (cq->armed & IB_CQ_SOLICITED &&
 		    (solicited || wc->status != IB_WC_SUCCESS))) {
 		cq->armed = 0;
 		notify = true;
@@ -314,8 +314,8 @@ int rxe_req_notify_cq(struct ib_cq *ibcq, enum ib_cq_notify_flags flags)
 	int missed = 0;
 
 	spin_lock_irqsave(&cq->lock, irq);
-	if (cq->armed != IB_CQ_NEXT_COMP)
-		cq->armed = flags & IB_CQ_SOLICITED_MASK;
+	/* SMC-R asks for both, and means the next completion. */
+	cq->armed |= flags & IB_CQ_SOLICITED_MASK;
 	if ((flags & IB_CQ_REPORT_MISSED_EVENTS) && rxe_queue_unread(cq->queue))
 		missed = 1;
 	spin_unlock_irqrestore(&cq->lock, irq);
