@@ -80,3 +80,18 @@ on_roads()
 	done
 	[ ! -w $wire_only ] || echo N >$wire_only
 }
+
+counter() { cat "/sys/class/infiniband/$dev/ports/1/hw_counters/$1"; }
+
+# took_road SENT TEXT: what has happened since the counter sent_pkts was SENT, some MB,
+# went by $road.
+took_road()
+{
+	_packets=$(($(counter sent_pkts) - $1))
+	if [ "$road" = local ]; then
+		[ $_packets -lt 100 ]
+	else
+		[ $_packets -gt 1000 ]
+	fi
+	ok $? "$2: that took $_packets packets"
+}
