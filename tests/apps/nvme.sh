@@ -105,11 +105,9 @@ for road in local wire; do
 	umount "$mnt"
 	ok $? "$road: umount"
 	echo 3 >/proc/sys/vm/drop_caches
-	if command -v e2fsck >/dev/null; then
-		e2fsck -fn "/dev/$disk" >"$scratch/fsck" 2>&1
-		ok $? "$road: the file system is clean"
-		sed 's/^/# /' "$scratch/fsck"
-	fi
+	e2fsck -fn "/dev/$disk" >"$scratch/fsck" 2>&1
+	ok $? "$road: the file system is clean"
+	sed 's/^/# /' "$scratch/fsck"
 	mount -t ext4 "/dev/$disk" "$mnt"
 	is "$(contents "$mnt/$road")" "$(contents "$scratch/files")" "$road: every file reads back"
 	umount "$mnt"
