@@ -5,6 +5,7 @@
 # not the same packets again and again.
 #
 # timeout: 90
+# kernels: 6.1 6.12 7.3 (with every debugging option no interface is slower than the sender)
 . "$(dirname "$0")/../lib/net.sh"
 
 modprobe -q sch_netem
