@@ -590,11 +590,12 @@ int rxe_map_mr_sg(struct ib_mr *ibmr, struct scatterlist *sg, int nents,
 
 /*
  * Waits for accesses that began before the MR was closed: each is a stretch of one
- * copy, with softirqs off, and new ones do not begin. Any context.
+ * copy, with softirqs off, and new ones do not begin. An MR that is open again meanwhile
+ * has been drained by who opened it: a peer may invalidate at any time. Any context.
  */
 static void fast_drain(struct rxe_mr *mr)
 {
-	atomic_cond_read_acquire(&mr->holds, VAL == RXE_MR_CLOSED);
+	atomic_cond_read_acquire(&mr->holds, VAL >= 0 || VAL == RXE_MR_CLOSED);
 }
 
 int rxe_fast_reg(struct ib_pd *pd, struct ib_mr *ibmr, u32 key, u32 access)
