@@ -13,10 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opcodes of requests, as the InfiniBand specification numbers them. */
+/* Opcodes, as the InfiniBand specification numbers them. */
 enum {
 	ROCE_RC_SEND_ONLY = 0x04, ROCE_RC_WRITE_FIRST = 0x06, ROCE_RC_WRITE_ONLY = 0x0a,
-	ROCE_RC_READ = 0x0c, ROCE_RC_ACK = 0x11, ROCE_RC_FLUSH = 0x1c,
+	ROCE_RC_READ = 0x0c, ROCE_RC_READ_FIRST = 0x0d, ROCE_RC_READ_MIDDLE = 0x0e,
+	ROCE_RC_READ_LAST = 0x0f, ROCE_RC_ACK = 0x11, ROCE_RC_FLUSH = 0x1c,
 	ROCE_RC_ATOMIC_WRITE = 0x1d,
 	ROCE_UC_SEND_FIRST = 0x20, ROCE_UC_SEND_MIDDLE = 0x21, ROCE_UC_SEND_LAST = 0x22,
 	ROCE_UC_SEND_ONLY = 0x24, ROCE_UC_WRITE_FIRST = 0x26, ROCE_UC_WRITE_LAST = 0x28,

@@ -270,24 +270,43 @@ static enum ib_wc_status nak_status(u8 syndrome)
 	}
 }
 
+/* The message that the peer refused fails once it is the oldest. */
+static void fail_refused(struct rxe_qp *qp)
+{
+	struct rxe_req *req = &qp->req;
+
+	if (!req->nak || !rxe_sq_outstanding(qp) ||
+	    rxe_psn_cmp(rxe_slot(qp, req->head)->last_psn, req->nak_psn) < 0)
+		return;
+	rxe_comp_fail(qp, nak_status(req->nak));
+	req->nak = 0;
+}
+
 static void acknowledged(struct rxe_qp *qp, u8 syndrome, u32 psn)
 {
 	bool ack = (syndrome & RXE_AETH_TYPE) == (RXE_AETH_ACK & RXE_AETH_TYPE);
-
+	bool rnr = (syndrome & RXE_AETH_TYPE) == RXE_AETH_RNR;
 	/* a NAK acknowledges what came before its PSN */
-	if (!acked_through(qp, ack ? psn : rxe_psn_add(psn, -1))) {
+	bool whole = acked_through(qp, ack ? psn : rxe_psn_add(psn, -1));
+
+	if (!ack && !rnr && syndrome != RXE_AETH_NAK_SEQ) {
+		/* the last that is heard: asking again would be no use */
+		qp->req.nak = syndrome;
+		qp->req.nak_psn = psn;
+		fail_refused(qp);
+		return;
+	}
+	if (!whole) {
 		go_back(qp);
 		return;
 	}
 	if (ack || !rxe_sq_outstanding(qp))
 		return;
-	if ((syndrome & RXE_AETH_TYPE) == RXE_AETH_RNR) {
+	if (rnr) {
 		receiver_not_ready(qp, syndrome & RXE_AETH_VALUE);
-	} else if (syndrome == RXE_AETH_NAK_SEQ) {
+	} else {
 		rxe_count(qp->rxe, RXE_CNT_RCV_SEQ_ERR);
 		go_back(qp);
-	} else {
-		rxe_comp_fail(qp, nak_status(syndrome));
 	}
 }
 
@@ -476,9 +495,11 @@ bool rxe_comp_packets(struct rxe_qp *qp)
 	struct sk_buff *skb;
 
 	store_atomic(qp);
+	fail_refused(qp);
 	while (!side->job && (skb = skb_peek(&side->rxq))) {
 		if (!response(qp, skb))
 			return true;
+		fail_refused(qp);
 		skb_unlink(skb, &side->rxq);
 		consume_skb(skb);
 	}

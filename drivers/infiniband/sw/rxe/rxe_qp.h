@@ -138,6 +138,8 @@ struct rxe_req {
 	u32 rd_atomic;			/* READs and atomics outstanding */
 	u32 retry, rnr_retry;		/* left */
 	u32 since_ack;			/* packets since the last AckReq */
+	u8 nak;				/* syndrome of a NAK that ends it all, or 0 ... */
+	u32 nak_psn;			/* ... of this packet, which answers may still precede */
 	bool rnr_wait;			/* until rnr_timer */
 	bool seq_rewound;		/* gap already acted on, until progress */
 	bool draining;			/* SQD asked for, event not yet raised */

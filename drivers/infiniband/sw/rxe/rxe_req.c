@@ -113,6 +113,7 @@ void rxe_req_reset(struct rxe_qp *qp)
 	req->window = RXE_MAX_PSN_WINDOW;
 	req->rd_atomic = 0;
 	req->since_ack = 0;
+	req->nak = 0;
 	req->rnr_wait = false;
 	req->seq_rewound = false;
 	req->draining = false;
