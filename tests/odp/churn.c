@@ -321,6 +321,16 @@ static void set_up(void)
 	}
 }
 
+static bool some_of_all(void)
+{
+	bool all = lossy && harmless && forks;
+	int i;
+
+	for (i = 0; i < n_workers; i++)
+		all = all && workers[i].exchanges;
+	return all;
+}
+
 static int setting(const char *name, int otherwise)
 {
 	const char *env = getenv(name);
@@ -330,7 +340,7 @@ static int setting(const char *name, int otherwise)
 
 int main(void)
 {
-	uint64_t end = vt_now_ms() + 1000 * setting("CHURN_SECONDS", 15);
+	uint64_t end, last;
 	int i, k, threads = setting("CHURN_THREADS", 5);
 	unsigned long errors = 0;
 	pthread_t d[MOST];
@@ -350,7 +360,10 @@ int main(void)
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	for (i = 0; i < n_disturbers; i++)
 		pthread_create(&d[i], NULL, disturb, (void *)(intptr_t)i);
-	while (vt_now_ms() < end && !errors) {
+	/* A slow machine gets the time it needs for some of everything. */
+	end = vt_now_ms() + 1000 * setting("CHURN_SECONDS", 15);
+	last = end + 120000;
+	while (!errors && (vt_now_ms() < end || (!some_of_all() && vt_now_ms() < last))) {
 		usleep(100000);
 		for (i = 0; i < n_workers; i++)
 			errors += workers[i].errors;
