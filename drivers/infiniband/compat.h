@@ -309,23 +309,86 @@ static inline void compat_udp_tunnel_release(struct socket *sock)
 
 /*
  * CRC-32 with the CPU's help: before 6.14 through the crypto layer, whose
- * context is the CRC register itself, afterwards crc32_le() does it.
+ * context is the CRC register itself, afterwards crc32_le() does it. An emulated
+ * CPU may be slower with its carry-less multiplication than with a table: what is
+ * faster is tried out.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #include <crypto/hash.h>
+#include <linux/ktime.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#define COMPAT_CRC32_TRIAL	4096	/* bytes */
+#define COMPAT_CRC32_TRIALS	8
 
 struct compat_crc32 {
 	struct crypto_shash *tfm;	/* NULL: use the table */
 };
 
+static inline bool compat_crc32_by_tfm(struct crypto_shash *tfm, u32 *crc, const void *p,
+				       size_t len)
+{
+	u8 mem[sizeof(struct shash_desc) + sizeof(u32)]
+		__aligned(__alignof__(struct shash_desc));
+	struct shash_desc *desc = (struct shash_desc *)mem;
+	u32 *reg = shash_desc_ctx(desc);
+
+	desc->tfm = tfm;
+	*reg = *crc;
+	if (crypto_shash_update(desc, p, len))
+		return false;
+	*crc = *reg;
+	return true;
+}
+
+/* Nanoseconds for a trial with @tfm, or with the table if NULL: the best of some. */
+static inline u64 compat_crc32_cost(struct crypto_shash *tfm, const void *p)
+{
+	u64 best = U64_MAX, began;
+	u32 crc = ~0;
+	int i;
+
+	for (i = 0; i < COMPAT_CRC32_TRIALS; i++) {
+		began = ktime_get_ns();
+		if (!tfm)
+			crc = crc32_le(crc, p, COMPAT_CRC32_TRIAL);
+		else if (!compat_crc32_by_tfm(tfm, &crc, p, COMPAT_CRC32_TRIAL))
+			return U64_MAX;
+		/* crc32_le() is pure, and could be done later */
+		asm volatile("" : "+r" (crc) : : "memory");
+		best = min(best, ktime_get_ns() - began);
+	}
+	return best;
+}
+
+static inline bool compat_crc32_wins(struct crypto_shash *tfm)
+{
+	u8 *p = kmalloc(COMPAT_CRC32_TRIAL, GFP_KERNEL);
+	u64 with, without;
+
+	if (!p)
+		return true;
+	get_random_bytes(p, COMPAT_CRC32_TRIAL);
+	with = compat_crc32_cost(tfm, p);
+	without = compat_crc32_cost(NULL, p);
+	kfree(p);
+	pr_info(KBUILD_MODNAME ": CRC-32 of %d bytes: %llu ns by %s, %llu ns by the table\n",
+		COMPAT_CRC32_TRIAL, with, crypto_shash_driver_name(tfm), without);
+	return with < without;
+}
+
 static inline void compat_crc32_init(struct compat_crc32 *c)
 {
-	c->tfm = crypto_alloc_shash("crc32", 0, 0);
-	if (IS_ERR(c->tfm) || crypto_shash_descsize(c->tfm) != sizeof(u32)) {
-		if (!IS_ERR(c->tfm))
-			crypto_free_shash(c->tfm);
-		c->tfm = NULL;
-	}
+	struct crypto_shash *tfm = crypto_alloc_shash("crc32", 0, 0);
+
+	c->tfm = NULL;
+	if (IS_ERR(tfm))
+		return;
+	if (crypto_shash_descsize(tfm) == sizeof(u32) && compat_crc32_wins(tfm))
+		c->tfm = tfm;
+	else
+		crypto_free_shash(tfm);
 }
 
 static inline void compat_crc32_exit(struct compat_crc32 *c)
@@ -337,20 +400,10 @@ static inline void compat_crc32_exit(struct compat_crc32 *c)
 static inline u32 compat_crc32(struct compat_crc32 *c, u32 crc, const void *p,
 			       size_t len)
 {
-	u8 mem[sizeof(struct shash_desc) + sizeof(u32)]
-		__aligned(__alignof__(struct shash_desc));
-	struct shash_desc *desc = (struct shash_desc *)mem;
-	u32 *reg = shash_desc_ctx(desc);
-
 	/* below this the set-up costs more than the table */
-	if (!c->tfm || len < 128)
-		return crc32_le(crc, p, len);
-
-	desc->tfm = c->tfm;
-	*reg = crc;
-	if (crypto_shash_update(desc, p, len))
-		return crc32_le(crc, p, len);
-	return *reg;
+	if (c->tfm && len >= 128 && compat_crc32_by_tfm(c->tfm, &crc, p, len))
+		return crc;
+	return crc32_le(crc, p, len);
 }
 #else
 struct compat_crc32 {
