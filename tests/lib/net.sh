@@ -49,13 +49,27 @@ bail()
 # wait_until SECONDS COMMAND...: poll until it succeeds.
 wait_until()
 {
-	_tries=$(($1 * 10))
+	_seconds=$1 _tries=$(($1 * 10))
 	shift
 	while ! "$@"; do
 		_tries=$((_tries - 1))
-		[ $_tries -gt 0 ] || return 1
+		if [ $_tries -le 0 ]; then
+			# A processor that stood still may be what it was waiting for.
+			[ "$(visit_processors)" -gt 3 ] || return 1
+			_tries=$((_seconds * 10))
+		fi
 		sleep 0.1
 	done
+}
+
+# visit_processors: be on each; prints how many seconds that took.
+visit_processors()
+{
+	_before=$(cut -d. -f1 /proc/uptime)
+	for _cpu in $(seq 0 $(($(nproc) - 1))); do
+		taskset -c "$_cpu" true
+	done
+	echo $(($(cut -d. -f1 /proc/uptime) - _before))
 }
 
 scratch=$(mktemp -d)
