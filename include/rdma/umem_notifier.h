@@ -10,10 +10,10 @@
  * A device touches user memory in one of two ways:
  *
  *   umem_hold() ... umem_drop()
- *	Any context up to softirq. Finds a translated page or fails at once.
+ *	Any context up to softirq. Finds a translated piece or fails at once.
  *	Preemption is off between the two; nothing may sleep, fault, allocate
- *	or take a lock, and at most one page is touched per hold. Two holds
- *	(source and destination) may be open at a time.
+ *	or take a lock, and only the piece, a few pages at most, is touched. Two
+ *	holds (source and destination) may be open at a time.
  *
  *   umem_copy_slow(), umem_cmpxchg_slow()
  *	A kernel thread. The CPU itself accesses the memory at its user address,
@@ -43,18 +43,23 @@ struct umem_export;
 #define UMEM_PREFETCH	BIT(2)	/* fault only: counts as prefetch */
 
 /**
- * struct umem_hold - one page of user memory, usable until umem_drop()
+ * struct umem_hold - a piece of user memory, usable until umem_drop()
  * @kaddr: kernel address of the byte that was asked for
- * @len: bytes from @kaddr to the end of its page
- * @entry: table entry held
- * @flags: UMEM_WRITE if the page may be written
+ * @len: bytes from @kaddr on, to the end of a page; more pages than one where they
+ *	are wanted and follow each other in physical memory, up to UMEM_HOLD_MAX
+ * @entry: table entry of its last page
+ * @group: the entries held
+ * @flags: UMEM_WRITE if it may be written
  */
 struct umem_hold {
 	void *kaddr;
 	size_t len;
 	atomic64_t *entry;
+	atomic64_t *group;
 	unsigned int flags;
 };
+
+#define UMEM_HOLD_MAX	(8 * PAGE_SIZE)
 
 struct umem_stats {
 	u64 faults;		/* fault batches that had to look pages up */
@@ -77,15 +82,15 @@ struct mm_struct *umem_export_mm(struct umem_export *ex);
 void umem_export_stats(struct umem_export *ex, struct umem_stats *st);
 u64 umem_range_resident(struct umem_export *ex, unsigned long va, size_t len);
 
-int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
-	      struct umem_hold *h);
-bool umem_hold_next(struct umem_hold *h);
+int umem_hold(struct umem_export *ex, unsigned long va, size_t len,
+	      unsigned int flags, struct umem_hold *h);
+bool umem_hold_next(struct umem_hold *h, size_t len);
 int umem_copy_slow(struct umem_export *ex, unsigned long va, void *buf, size_t len,
 		   unsigned int flags);
 int umem_cmpxchg_slow(struct umem_export *ex, unsigned long va, u64 *old, u64 new);
 
-/* One holder, in the hold count of a table entry. */
-#define UMEM_HOLD_ONE	BIT_ULL(44)
+/* One holder, in the hold count of a group of table entries. */
+#define UMEM_HOLD_ONE	BIT_ULL(45)
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 extern struct lockdep_map umem_hold_map;
@@ -104,7 +109,7 @@ static inline void umem_drop(struct umem_hold *h)
 {
 	umem_drop_lockdep();
 	/* Release: an invalidation that sees the count sees the access. */
-	atomic64_fetch_sub_release(UMEM_HOLD_ONE, h->entry);
+	atomic64_fetch_sub_release(UMEM_HOLD_ONE, h->group);
 	preempt_enable();
 }
 

@@ -117,14 +117,9 @@ static u8 *user_byte(struct umem_export *ex, unsigned long va)
 static struct open_hold {
 	atomic64_t entry;
 	struct umem_export *ex;
-	unsigned long va;
+	unsigned long next;		/* address after the piece */
 } open_hold[2];
 
-static void held(struct umem_export *ex, unsigned long va, struct umem_hold *h)
-{
-	h->kaddr = user_byte(ex, va);
-	h->len = PAGE_SIZE - va % PAGE_SIZE;
-}
 
 static bool may_hold(struct umem_export *ex, unsigned long va, unsigned int flags)
 {
@@ -135,8 +130,28 @@ static bool may_hold(struct umem_export *ex, unsigned long va, unsigned int flag
 	return !ex->cold && *state >= (flags & UMEM_WRITE ? 2 : 1);
 }
 
-int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
-	      struct umem_hold *h)
+/* Held from @va on, for as long as it is one piece of physical memory. */
+static void held(struct umem_export *ex, unsigned long va, size_t len, struct umem_hold *h)
+{
+	struct open_hold *o = (struct open_hold *)h->entry;
+	unsigned long next = (va | (PAGE_SIZE - 1)) + 1;
+
+	h->kaddr = user_byte(ex, va);
+	h->len = PAGE_SIZE - va % PAGE_SIZE;
+	pages_in_a_row++;
+	while (h->len < len && next % UMEM_HOLD_MAX && may_hold(ex, next, h->flags) &&
+	       user_byte(ex, next) == (u8 *)h->kaddr + h->len) {
+		h->len += PAGE_SIZE;
+		next += PAGE_SIZE;
+		pages_in_a_row++;
+	}
+	o->next = next;
+	if (pages_in_a_row > 2 * (RXE_COPY_STRETCH / PAGE_SIZE + 8 + 1))
+		broken_rules++;
+}
+
+int umem_hold(struct umem_export *ex, unsigned long va, size_t len,
+	      unsigned int flags, struct umem_hold *h)
 {
 	struct open_hold *o = &open_hold[entries_held & 1];
 
@@ -147,25 +162,21 @@ int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
 	if (++entries_held > 2)
 		broken_rules++;
 	o->ex = ex;
-	o->va = va;
-	held(ex, va, h);
-	h->entry = &o->entry;
+	h->entry = h->group = &o->entry;
 	h->flags = flags & UMEM_WRITE;
+	held(ex, va, len, h);
 	return 0;
 }
 
-bool umem_hold_next(struct umem_hold *h)
+bool umem_hold_next(struct umem_hold *h, size_t len)
 {
 	struct open_hold *o = (struct open_hold *)h->entry;
-	unsigned long va = (o->va | (PAGE_SIZE - 1)) + 1;
 
 	/* As at the end of a leaf. */
-	if (!(rand() % 8) || va >= USER + PAGES * PAGE_SIZE || !may_hold(o->ex, va, h->flags))
+	if (!(rand() % 8) || o->next >= USER + PAGES * PAGE_SIZE ||
+	    !may_hold(o->ex, o->next, h->flags))
 		return false;
-	if (++pages_in_a_row > 2 * 8)
-		broken_rules++;
-	o->va = va;
-	held(o->ex, va, h);
+	held(o->ex, o->next, len, h);
 	return true;
 }
 
@@ -247,7 +258,8 @@ static void make_side(struct side *s)
 	for (i = 0; i < PAGES * PAGE_SIZE; i++)
 		s->ex.mem[i] = rand();
 	for (i = 0; i < PAGES; i++) {
-		s->ex.phys[i] = PAGES - 1 - i;
+		/* Pieces of four pages, backwards. */
+		s->ex.phys[i] = PAGES - 4 - i / 4 * 4 + i % 4;
 		s->ex.state[i] = rand() % 3;
 	}
 	s->ex.cold = !(rand() % 8);

@@ -89,6 +89,16 @@ static void expect(bool good, const char *what, unsigned int page)
 		diag("%s differs at page %u, address %#lx", what, page, page_va(page));
 }
 
+/* Holders of the group of @i, which is of one leaf. */
+static unsigned int holders_of(unsigned int i)
+{
+	unsigned int k, first = i - i % UMEM_GROUP, sum = 0;
+
+	for (k = first; k < first + UMEM_GROUP; k++)
+		sum += model[k].holds;
+	return sum;
+}
+
 static void check_page(struct umem_table *t, unsigned int i)
 {
 	atomic64_t *e = umem_table_entry(t, page_va(i));
@@ -102,9 +112,12 @@ static void check_page(struct umem_table *t, unsigned int i)
 	expect(!!(v & UMEM_ENT_VALID) == m->valid, "VALID", i);
 	expect(!!(v & UMEM_ENT_WRITE) == m->write, "WRITE", i);
 	expect(!!(v & UMEM_ENT_ACCESSED) == m->accessed, "ACCESSED", i);
-	expect((int)(v / UMEM_ENT_ONE) == m->holds, "count", i);
-	if (m->valid)
-		expect((v & UMEM_ENT_PFN) == m->pfn, "frame", i);
+	expect(!(v & UMEM_ENT_GATE), "gate", i);
+	if (i % UMEM_GROUP)
+		expect(!(v & UMEM_ENT_COUNT), "count", i);
+	else
+		expect(v / UMEM_ENT_ONE == holders_of(i), "count of the group", i);
+	expect((v & UMEM_ENT_PFN) == m->pfn, "frame", i);
 }
 
 static void check_all(struct umem_table *t)
@@ -157,6 +170,13 @@ static void random_range(unsigned long *s, unsigned long *start, unsigned long *
 static bool within(unsigned int i, unsigned long start, unsigned long end)
 {
 	return page_va(i) < end && page_va(i) + PAGE_SIZE > start;
+}
+
+static bool group_within(unsigned int i, unsigned long start, unsigned long end)
+{
+	unsigned int first = i - i % UMEM_GROUP;
+
+	return page_va(first) < end && page_va(first) + UMEM_GROUP * PAGE_SIZE > start;
 }
 
 static void do_install(struct umem_table *t, unsigned long *s)
@@ -217,17 +237,18 @@ static void do_hold(struct umem_table *t, unsigned long *s)
 	unsigned int i = rnd(s) % NPAGES;
 	bool write = rnd(s) % 2, got;
 	struct model *m = &model[i];
-	unsigned long pfn = 0;
 	atomic64_t *e;
+	u64 v = 0;
 
 	if (nheld == 64)
 		drop(rnd(s) % nheld);
 	e = umem_table_entry(t, page_va(i) + rnd(s) % PAGE_SIZE);
-	got = e && umem_entry_hold(e, write, &pfn);
+	got = e && umem_entry_hold(e, write, &v);
 	expect(got == (m->valid && (m->write || !write)), "hold", i);
 	if (!got)
 		return;
-	expect(pfn == m->pfn, "held frame", i);
+	expect((v & UMEM_ENT_PFN) == m->pfn, "held frame", i);
+	expect(!(v & (UMEM_ENT_GATE | UMEM_ENT_COUNT)), "held value", i);
 	m->holds++;
 	m->accessed = true;
 	held[nheld].page = i;
@@ -241,8 +262,9 @@ static void do_zap(struct umem_table *t, unsigned long *s)
 	unsigned int i;
 
 	random_range(s, &start, &end);
+	/* It waits for whoever holds something near what goes. */
 	for (i = nheld; i-- > 0;)
-		if (within(held[i].page, start, end))
+		if (group_within(held[i].page, start, end))
 			drop(i);
 
 	umem_table_begin(t, start, end);
@@ -285,7 +307,7 @@ static void do_young(struct umem_table *t, unsigned long *s)
 
 		if (!within(i, start, end) || !m->valid)
 			continue;
-		want |= m->accessed || m->holds;
+		want |= m->accessed;
 		if (clear)
 			m->accessed = false;
 	}
@@ -370,8 +392,9 @@ static void test_model(void)
 static void test_frame_change(void)
 {
 	struct umem_table *t = aligned_alloc(64, sizeof(*t));
-	unsigned long pfn[2] = { 7, 8 }, got;
+	unsigned long pfn[2] = { 7, 8 };
 	atomic64_t *e;
+	u64 got;
 	int ret;
 
 	memset(t, 0, sizeof(*t));
@@ -382,7 +405,7 @@ static void test_frame_change(void)
 	e = umem_table_entry(t, 0);
 	ok(!ret && atomic_long_read(&t->resident) == 1 && !umem_entry_hold(e, true, &got),
 	   "a frame that changed unannounced is replaced, rights and all");
-	ok(umem_entry_hold(e, false, &got) && got == 8, "by the newer one");
+	ok(umem_entry_hold(e, false, &got) && (got & UMEM_ENT_PFN) == 8, "by the newer one");
 	umem_entry_drop(e);
 	umem_table_destroy(t);
 	free(t);
@@ -493,40 +516,55 @@ static void frame_put(int n)
 	pthread_mutex_unlock(&pool_lock);
 }
 
-/* A device: read the stamp twice with work in between. */
+/* A device at page @i, whose group it holds: read the stamp twice with work in between. */
+static void touch(unsigned int i, u64 v, bool write, bool dawdle)
+{
+	struct frame *f = &frames[v & UMEM_ENT_PFN];
+	unsigned int k;
+
+	if (f->stamp != race_va(i))
+		count(bad_stamp, 1);
+	for (k = 0; k < WORDS; k++) {
+		if (write)
+			count(f->word[k], 1);
+		else if (READ_ONCE(f->word[k]) >> 32)
+			count(bad_stamp, 1);
+	}
+	if (dawdle)
+		sched_yield();
+	if (f->stamp != race_va(i))
+		count(bad_stamp, 1);
+	count(holds, 1);
+}
+
+/* A page, and some that follow it in the group. */
 static void *holder(void *arg)
 {
-	unsigned long s = seed + (uintptr_t)arg, pfn;
-	unsigned int i, k;
+	unsigned long s = seed + (uintptr_t)arg;
+	unsigned int i, more;
+	u64 v;
 
 	while (!READ_ONCE(stop)) {
 		bool write = rnd(&s) % 2;
-		struct frame *f;
-		atomic64_t *e;
+		atomic64_t *e, *group;
 
 		i = rnd(&s) % RACE_PAGES;
 		rcu_read_lock();
 		e = umem_table_entry(race, race_va(i));
-		if (!e || !umem_entry_hold(e, write, &pfn)) {
+		if (!e || !umem_entry_hold(e, write, &v)) {
 			rcu_read_unlock();
 			continue;
 		}
-		f = &frames[pfn];
-		if (f->stamp != race_va(i))
-			count(bad_stamp, 1);
-		for (k = 0; k < WORDS; k++) {
-			if (write)
-				count(f->word[k], 1);
-			else if (READ_ONCE(f->word[k]) >> 32)
-				count(bad_stamp, 1);
+		group = umem_entry_group(e);
+		touch(i, v, write, !(rnd(&s) % 64));
+		for (more = rnd(&s) % UMEM_GROUP; more; more--) {
+			e = umem_entry_next(e);
+			if (!e || !umem_entry_use(e, write, &v))
+				break;
+			touch(++i, v, write, !(rnd(&s) % 64));
 		}
-		if (!(rnd(&s) % 64))
-			sched_yield();
-		if (f->stamp != race_va(i))
-			count(bad_stamp, 1);
-		umem_entry_drop(e);
+		umem_entry_drop(group);
 		rcu_read_unlock();
-		count(holds, 1);
 	}
 	rcu_unregister_thread();
 	return NULL;
@@ -572,7 +610,7 @@ static void *filler(void *arg)
 	return NULL;
 }
 
-/* Nothing of [i, i + n) is translated or held. */
+/* Nothing of [i, i + n) is translated. */
 static void check_zapped(unsigned int i, unsigned int n)
 {
 	unsigned int k;
@@ -582,7 +620,7 @@ static void check_zapped(unsigned int i, unsigned int n)
 
 		rcu_read_lock();
 		e = umem_table_entry(race, race_va(k));
-		if (e && (atomic64_read(e) & (UMEM_ENT_VALID | UMEM_ENT_COUNT)))
+		if (e && (atomic64_read(e) & UMEM_ENT_VALID))
 			count(bad_zap, 1);
 		rcu_read_unlock();
 	}

@@ -52,6 +52,7 @@
 #include <trace/events/umem.h>
 
 static_assert(UMEM_HOLD_ONE == UMEM_ENT_ONE);
+static_assert(UMEM_HOLD_MAX == UMEM_GROUP * PAGE_SIZE);
 
 /* Frees exports. */
 static struct workqueue_struct *umem_wq;
@@ -394,65 +395,95 @@ struct mm_struct *umem_export_mm(struct umem_export *ex)
 }
 EXPORT_SYMBOL_GPL(umem_export_mm);
 
+/*
+ * Go to the page of @e, which is of the group held and has value @v, and on while what
+ * comes next in the group follows in physical memory too and is wanted.
+ */
+static void umem_hold_piece(struct umem_hold *h, atomic64_t *e, u64 v,
+			    unsigned int offset, size_t len)
+{
+	unsigned long pfn = v & UMEM_ENT_PFN;
+	atomic64_t *next;
+
+	h->kaddr = page_address(pfn_to_page(pfn)) + offset;
+	h->len = PAGE_SIZE - offset;
+	while (h->len < len && (next = umem_entry_next(e))) {
+		/* The next frame, with all flags as they are to be already. */
+		if (atomic64_read_acquire(next) != ++v &&
+		    ((atomic64_read(next) ^ v) & UMEM_ENT_PFN ||
+		     !umem_entry_use(next, h->flags, &v)))
+			break;
+		e = next;
+		h->len += PAGE_SIZE;
+	}
+	h->entry = e;
+}
+
 /**
- * umem_hold() - use one page of user memory if it is translated
+ * umem_hold() - use some user memory if it is translated
  * @ex: export
  * @va: address of the first byte wanted
+ * @len: bytes wanted
  * @flags: UMEM_READ or UMEM_WRITE
- * @h: filled on success
+ * @h: filled on success: the first piece of what is wanted
  *
  * Context: any up to softirq. On success returns with preemption disabled;
  * umem_drop() ends that. In between do not sleep, fault, allocate, or take a
- * lock, and touch the one page only.
- * Return: 0; -EAGAIN if the page is not translated, or not for writing, which
- * umem_fault() may cure; -ESRCH if the address space is dead.
+ * lock, and touch the piece only.
+ * Return: 0; -EAGAIN if the page is not translated, or not for writing, or a page
+ * near it is being invalidated, which umem_fault() may cure; -ESRCH if the address
+ * space is dead.
  */
-int umem_hold(struct umem_export *ex, unsigned long va, unsigned int flags,
-	      struct umem_hold *h)
+int umem_hold(struct umem_export *ex, unsigned long va, size_t len,
+	      unsigned int flags, struct umem_hold *h)
 {
-	unsigned long pfn;
 	atomic64_t *e;
+	u64 v;
 
 	preempt_disable();
 	e = umem_table_entry(&ex->table, va);
-	if (unlikely(!e || !umem_entry_hold(e, flags & UMEM_WRITE, &pfn))) {
+	if (unlikely(!e || !umem_entry_hold(e, flags & UMEM_WRITE, &v))) {
 		preempt_enable();
 		return READ_ONCE(ex->dead) ? -ESRCH : -EAGAIN;
 	}
 	umem_hold_lockdep();
-	h->kaddr = page_address(pfn_to_page(pfn)) + offset_in_page(va);
-	h->len = PAGE_SIZE - offset_in_page(va);
-	h->entry = e;
+	h->group = umem_entry_group(e);
 	h->flags = flags & UMEM_WRITE;
+	umem_hold_piece(h, e, v, offset_in_page(va), len);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(umem_hold);
 
 /**
- * umem_hold_next() - go on from a held page to the one after it
- * @h: hold of umem_hold(), the access to its page complete
+ * umem_hold_next() - go on from a held piece to the one after it
+ * @h: hold of umem_hold(), the access to its piece complete
+ * @len: bytes wanted from there on
  *
- * Saves finding the entry again. The next page is held before this one is
- * dropped, without waiting; preemption stays disabled, so that the caller has to
- * bound how many pages it goes on for.
+ * Saves finding the entry again, and for pages of one group the counting. Of two
+ * groups the next is held before the other is dropped, without waiting. Preemption
+ * stays disabled, so that the caller has to bound how many bytes it goes on for.
  *
  * Context: that of the hold.
- * Return: true, and @h is the first byte of the next page; or false, and @h is
- * as it was: the page is not translated, or its entry not near.
+ * Return: true, and @h is the next piece; or false, and @h is as it was: the page
+ * is not translated, or its entry not near.
  */
-bool umem_hold_next(struct umem_hold *h)
+bool umem_hold_next(struct umem_hold *h, size_t len)
 {
 	atomic64_t *e = h->entry + 1;
-	unsigned long pfn;
+	u64 v;
 
-	/* A leaf is a page. */
-	if (!((unsigned long)e & ~PAGE_MASK) ||
-	    !umem_entry_hold(e, h->flags & UMEM_WRITE, &pfn))
-		return false;
-	umem_entry_drop(h->entry);
-	h->kaddr = page_address(pfn_to_page(pfn));
-	h->len = PAGE_SIZE;
-	h->entry = e;
+	if (umem_entry_group(e) == h->group) {
+		if (!umem_entry_use(e, h->flags, &v))
+			return false;
+	} else {
+		/* A leaf is a page. */
+		if (!((unsigned long)e & ~PAGE_MASK) ||
+		    !umem_entry_hold(e, h->flags, &v))
+			return false;
+		umem_entry_drop(h->group);
+		h->group = e;
+	}
+	umem_hold_piece(h, e, v, 0, len);
 	return true;
 }
 EXPORT_SYMBOL_GPL(umem_hold_next);

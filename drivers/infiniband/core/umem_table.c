@@ -15,17 +15,29 @@
  *	A leaf's lock is that of its bucket, which lives as long as the table.
  *
  * Entry
- *	Frame number, VALID, WRITE, ACCESSED, DIRTY and a hold count in one
- *	64 bit atomic.
- *	- Only the owner of the leaf's lock sets or clears VALID and WRITE or
+ *	Frame number, VALID, WRITE, ACCESSED and DIRTY in one 64 bit atomic; zero, but
+ *	for what is the group's, if not VALID. The first of a group of eight has the
+ *	group's GATE and hold count: who copies through neighbouring pages, as most
+ *	do, counts once for all of them.
+ *	- Only the owner of the leaf's lock sets or clears VALID, WRITE and GATE or
  *	  changes the frame number.
- *	- Anyone raises the count by cmpxchg, while VALID is set (and WRITE, to
- *	  write), and lowers it at any time. Holders neither sleep nor wait.
- *	- Anyone clears ACCESSED.
- *	Hence: while nobody owns the leaf's lock, an entry without VALID has count
- *	zero, because whoever clears VALID waits for zero before it unlocks.
- *	The wait is short and certain: VALID is gone, so no new holder comes, and
- *	every holder runs with preemption disabled and touches at most a page.
+ *	- Anyone raises the count by cmpxchg, while GATE is not set, and lowers it at
+ *	  any time; and uses the entries of the group that are VALID (and WRITE, to
+ *	  write) then. Holders neither sleep nor wait.
+ *	- A holder sets ACCESSED and DIRTY; anyone clears ACCESSED.
+ *	Whoever clears VALID and then finds the group held closes its gate, waits for
+ *	a count of zero, and opens it, all before it unlocks. Hence: while nobody owns
+ *	the leaf's lock, nobody uses an entry without VALID. The wait is short and
+ *	certain: the gate is closed, so no new holder comes, and every holder runs with
+ *	preemption disabled and touches at most the pages of the group. Who meets a
+ *	closed gate has missed, and finds it open after a fault.
+ *
+ *	    zapper				holder
+ *	    clear VALID				count++
+ *	    (E) both fully ordered		(E)
+ *	    read count				read VALID
+ *
+ *	(E): a holder that the zapper does not see sees that VALID is gone.
  *
  * Invalidation against filling
  *	The mapping of a range changes between umem_table_begin() and
@@ -344,29 +356,39 @@ static unsigned long umem_leaf_after(unsigned long va)
 	return (va | (UMEM_LEAF_SIZE - 1)) + 1;
 }
 
+/* Nobody uses an entry of the group that was cleared before: the wait of N3. */
+static void umem_group_drain(atomic64_t *group)
+{
+	/* Acquire: what the holders did to the pages is done. */
+	if (!(atomic64_read_acquire(group) & UMEM_ENT_COUNT))
+		return;
+	atomic64_or(UMEM_ENT_GATE, group);
+	atomic64_cond_read_acquire(group, !(VAL & UMEM_ENT_COUNT));
+	atomic64_fetch_andnot(UMEM_ENT_GATE, group);
+}
+
 /*
- * Take VALID from @nr entries and see their holders off. Called with the leaf's
- * lock held, and returns with no holder left: this is the wait of N3.
+ * Clear @nr entries and see their users off. Called with the leaf's lock held.
  */
 static unsigned int umem_entries_zap(struct umem_slot *slot, atomic64_t *e,
 				     unsigned int nr)
 {
 	unsigned int i, zapped = 0;
-	bool busy = false;
+	atomic64_t *group = NULL;
 
 	for (i = 0; i < nr && zapped < slot->nr_valid; i++) {
 		if (!(atomic64_read(&e[i]) & UMEM_ENT_VALID))
 			continue;
-		if (atomic64_fetch_andnot(UMEM_ENT_FLAGS, &e[i]) & UMEM_ENT_COUNT)
-			busy = true;
+		if (group && group != umem_entry_group(&e[i]))
+			umem_group_drain(group);
+		group = umem_entry_group(&e[i]);
+		/* Fully ordered: (E) */
+		atomic64_fetch_andnot(UMEM_ENT_FLAGS | UMEM_ENT_PFN, &e[i]);
 		zapped++;
 	}
+	if (group)
+		umem_group_drain(group);
 	WRITE_ONCE(slot->nr_valid, slot->nr_valid - zapped);
-
-	/* Acquire: what the holders did to the page is done. */
-	for (i = 0; busy && i < nr; i++)
-		if (!(atomic64_read(&e[i]) & UMEM_ENT_VALID))
-			atomic64_cond_read_acquire(&e[i], !(VAL & UMEM_ENT_COUNT));
 	return zapped;
 }
 
@@ -584,7 +606,7 @@ int umem_table_install(struct umem_table *t, unsigned long va,
 		       const unsigned long *pfn, unsigned int nr, bool write,
 		       long snap)
 {
-	u64 flags = UMEM_ENT_VALID | (write ? UMEM_ENT_WRITE : 0);
+	u64 flags = umem_entry_need(write);
 	int fresh = 0, ret = -EAGAIN;
 	struct umem_slot *slot;
 	unsigned int i;
@@ -612,7 +634,7 @@ int umem_table_install(struct umem_table *t, unsigned long va,
 			/* Nobody told us that the page changed. Believe the newer. */
 			fresh -= umem_entries_zap(slot, e, 1);
 		}
-		atomic64_set_release(e, pfn[i] | flags);
+		atomic64_fetch_or_release(pfn[i] | flags, e);
 		WRITE_ONCE(slot->nr_valid, slot->nr_valid + 1);
 		fresh++;
 	}
@@ -623,6 +645,15 @@ out:
 	if (ret > 0)
 		atomic_long_add(ret, &t->resident);
 	return ret;
+}
+
+/* Could a holder use it now? */
+static bool umem_entry_usable(atomic64_t *e, bool write)
+{
+	u64 need = umem_entry_need(write);
+
+	return (atomic64_read(e) & need) == need &&
+	       !(atomic64_read(umem_entry_group(e)) & UMEM_ENT_GATE);
 }
 
 /**
@@ -639,7 +670,6 @@ out:
 unsigned int umem_table_run(struct umem_table *t, unsigned long va,
 			    unsigned int nr, bool write, bool *present)
 {
-	u64 need = UMEM_ENT_VALID | (write ? UMEM_ENT_WRITE : 0);
 	unsigned int i, room;
 	atomic64_t *e;
 
@@ -653,9 +683,9 @@ unsigned int umem_table_run(struct umem_table *t, unsigned long va,
 		i = nr;
 		goto out;
 	}
-	*present = (atomic64_read(e) & need) == need;
+	*present = umem_entry_usable(e, write);
 	for (i = 1; i < nr; i++)
-		if (((atomic64_read(&e[i]) & need) == need) != *present)
+		if (umem_entry_usable(&e[i], write) != *present)
 			break;
 out:
 	rcu_read_unlock();
@@ -670,15 +700,12 @@ static bool umem_entries_young(atomic64_t *e, unsigned int nr, bool clear)
 	for (i = 0; i < nr; i++) {
 		u64 v = atomic64_read(&e[i]);
 
-		/* A held page is in use whatever the bit says. */
-		if (!(v & UMEM_ENT_VALID) ||
-		    !(v & (UMEM_ENT_ACCESSED | UMEM_ENT_COUNT)))
+		if (!(v & UMEM_ENT_ACCESSED))
 			continue;
 		young = true;
 		if (!clear)
 			break;
-		if (v & UMEM_ENT_ACCESSED)
-			atomic64_andnot(UMEM_ENT_ACCESSED, &e[i]);
+		atomic64_andnot(UMEM_ENT_ACCESSED, &e[i]);
 	}
 	return young;
 }

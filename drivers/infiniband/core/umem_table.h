@@ -17,7 +17,11 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-/* Entry: 40 bit frame number, four flags, 20 bit hold count. */
+/*
+ * Entry: 40 bit frame number and four flags. The entries of a cache line are a
+ * group, which is held as one: its gate and its 19 bit hold count are in the first.
+ */
+#define UMEM_GROUP		8
 #define UMEM_ENT_PFN_BITS	40
 #define UMEM_ENT_PFN		GENMASK_ULL(UMEM_ENT_PFN_BITS - 1, 0)
 #define UMEM_ENT_VALID		BIT_ULL(40)
@@ -25,8 +29,9 @@
 #define UMEM_ENT_ACCESSED	BIT_ULL(42)
 #define UMEM_ENT_DIRTY		BIT_ULL(43)	/* statistics only */
 #define UMEM_ENT_FLAGS		GENMASK_ULL(43, 40)
-#define UMEM_ENT_ONE		BIT_ULL(44)	/* one holder */
-#define UMEM_ENT_COUNT		GENMASK_ULL(63, 44)
+#define UMEM_ENT_GATE		BIT_ULL(44)	/* no new holder, for now */
+#define UMEM_ENT_ONE		BIT_ULL(45)	/* one holder */
+#define UMEM_ENT_COUNT		GENMASK_ULL(63, 45)
 
 #define UMEM_LEVEL_BITS		9
 #define UMEM_FANOUT		(1U << UMEM_LEVEL_BITS)
@@ -169,42 +174,86 @@ static inline atomic64_t *umem_table_entry(struct umem_table *t,
 	return &ent[umem_table_index(va, PAGE_SHIFT)];
 }
 
+/* The first entry of @e's group. A leaf is a page. */
+static inline atomic64_t *umem_entry_group(atomic64_t *e)
+{
+	return (atomic64_t *)((unsigned long)e & ~(UMEM_GROUP * sizeof(*e) - 1));
+}
+
+/* The entry after @e, if it is of the same group; or NULL. */
+static inline atomic64_t *umem_entry_next(atomic64_t *e)
+{
+	return umem_entry_group(e + 1) == umem_entry_group(e) ? e + 1 : NULL;
+}
+
+static inline u64 umem_entry_need(bool write)
+{
+	return UMEM_ENT_VALID | (write ? UMEM_ENT_WRITE : 0);
+}
+
 /**
- * umem_entry_hold() - raise an entry's hold count if it may be used
+ * umem_entry_use() - use an entry whose group is held
  * @e: entry
  * @write: the access writes
- * @pfn: frame number, set on success
+ * @v: set on success: frame number and flags, nothing of the group's
  *
- * Context: any, preemption disabled from before the lookup until after
- * umem_entry_drop(). A held entry keeps its leaf from being unlinked.
- * Return: true if held.
+ * Return: true if it is valid (for writing): then it stays what it is until the
+ * group is dropped, or is found invalid from now on and waited for.
  */
-static inline bool umem_entry_hold(atomic64_t *e, bool write,
-				   unsigned long *pfn)
+static inline bool umem_entry_use(atomic64_t *e, bool write, u64 *v)
 {
-	u64 need = UMEM_ENT_VALID, mark = UMEM_ENT_ACCESSED;
-	s64 old = atomic64_read(e);
+	u64 need = umem_entry_need(write);
+	u64 mark = UMEM_ENT_ACCESSED | (write ? UMEM_ENT_DIRTY : 0);
+	s64 old = atomic64_read_acquire(e);
 
-	if (write) {
-		need |= UMEM_ENT_WRITE;
-		mark |= UMEM_ENT_DIRTY;
-	}
 	do {
 		if (unlikely((old & need) != need))
 			return false;
-	} while (unlikely(!atomic64_try_cmpxchg_acquire(e, &old,
-					(old | mark) + UMEM_ENT_ONE)));
-	*pfn = old & UMEM_ENT_PFN;
+	} while (unlikely((old & mark) != mark) &&
+		 unlikely(!atomic64_try_cmpxchg_acquire(e, &old, old | mark)));
+	*v = (old | mark) & (UMEM_ENT_PFN | UMEM_ENT_FLAGS);
 	return true;
 }
 
 /**
  * umem_entry_drop() - end an umem_entry_hold()
- * @e: the entry held; the access must be complete
+ * @e: an entry of the group held; the accesses must be complete
  */
 static inline void umem_entry_drop(atomic64_t *e)
 {
-	atomic64_fetch_sub_release(UMEM_ENT_ONE, e);
+	atomic64_fetch_sub_release(UMEM_ENT_ONE, umem_entry_group(e));
+}
+
+/**
+ * umem_entry_hold() - hold the group of an entry if the entry may be used
+ * @e: entry
+ * @write: the access writes
+ * @v: set on success, as by umem_entry_use()
+ *
+ * Context: any, preemption disabled from before the lookup until after
+ * umem_entry_drop(). Who has it may umem_entry_use() the others of the group. A
+ * group that is held keeps its leaf from being unlinked.
+ * Return: true if held.
+ */
+static inline bool umem_entry_hold(atomic64_t *e, bool write, u64 *v)
+{
+	atomic64_t *group = umem_entry_group(e);
+	u64 need = umem_entry_need(write);
+	s64 old;
+
+	/* A miss costs the others nothing. */
+	if (unlikely((atomic64_read(e) & need) != need))
+		return false;
+	old = atomic64_read(group);
+	do {
+		if (unlikely(old & UMEM_ENT_GATE))
+			return false;
+		/* Fully ordered: (E) */
+	} while (unlikely(!atomic64_try_cmpxchg(group, &old, old + UMEM_ENT_ONE)));
+	if (likely(umem_entry_use(e, write, v)))
+		return true;
+	umem_entry_drop(e);
+	return false;
 }
 
 #endif /* _UMEM_TABLE_H */

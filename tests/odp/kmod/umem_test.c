@@ -57,7 +57,7 @@ static long access_page(struct umem_export *ex, const struct umem_test_io *io,
 	struct umem_hold h;
 	long ret;
 
-	while ((ret = umem_hold(ex, va, flags, &h)) == -EAGAIN) {
+	while ((ret = umem_hold(ex, va, len, flags, &h)) == -EAGAIN) {
 		if (io->flags & UMEM_TEST_FAULT) {
 			ret = umem_fault(ex, va, len, flags);
 			if (ret > 0 || ret == -EAGAIN)
@@ -112,7 +112,7 @@ static long do_hold(struct umem_export *ex, const struct umem_test_io *io)
 	struct umem_hold h;
 	long ret;
 
-	ret = umem_hold(ex, io->va, api_flags(io), &h);
+	ret = umem_hold(ex, io->va, 1, api_flags(io), &h);
 	if (ret)
 		return ret;
 	atomic_inc(&holders);

@@ -13,7 +13,7 @@
  *
  * Rules of holding (umem_notifier.h): between rxe_map() and rxe_unmap() of
  * on-demand memory preemption is off and nothing sleeps. A copy goes on from one
- * held page to the next for RXE_COPY_STRETCH pages, then lets go. What is accessed by
+ * held piece to the next for RXE_COPY_STRETCH bytes, then lets go. What is accessed by
  * umem_copy_slow(), which sleeps, goes through a page of the kernel's: out of the
  * source, then into the destination, each by whichever way is open.
  */
@@ -22,8 +22,8 @@
 
 #include "rxe_mem.h"
 
-/* Pages a copy may touch before it lets others preempt it. */
-#define RXE_COPY_STRETCH	8
+/* After so many bytes, or one piece more, a copy lets others preempt it. */
+#define RXE_COPY_STRETCH	(4 * UMEM_HOLD_MAX)
 
 struct rxe_map {
 	void *p;
@@ -79,13 +79,14 @@ static __always_inline void rxe_unmap(struct rxe_map *m)
 /**
  * rxe_map() - find the memory under an iterator
  * @it: position
+ * @want: bytes wanted; those of @m may be more
  * @uflags: UMEM_READ or UMEM_WRITE
  * @m: result, for rxe_unmap()
  *
  * Returns 0, -EAGAIN on a miss, -EFAULT and others for good.
  */
-static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
-				   struct rxe_map *m)
+static __always_inline int rxe_map(struct rxe_iter *it, u32 want,
+				   unsigned int uflags, struct rxe_map *m)
 {
 	const struct rxe_seg *seg = rxe_iter_seg(it);
 	const struct rxe_pagelist *list;
@@ -112,7 +113,8 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 	switch (mr->kind) {
 	case RXE_MR_ODP:
 	case RXE_MR_IMPLICIT:
-		err = umem_hold(mr->ex, mr->start + off, uflags, &m->hold);
+		err = umem_hold(mr->ex, mr->start + off, min(want, room), uflags,
+				&m->hold);
 		if (unlikely(err))
 			return err;
 		m->held = true;
@@ -124,7 +126,7 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 		if (!rxe_fast_hold(mr, seg))
 			return -EFAULT;
 		m->fast = mr;
-		room = min_t(u32, room, RXE_COPY_STRETCH * PAGE_SIZE);
+		room = min_t(u32, room, RXE_COPY_STRETCH);
 		fallthrough;
 	case RXE_MR_PINNED:
 		m->user = mr->kind == RXE_MR_PINNED;
@@ -147,15 +149,18 @@ static __always_inline int rxe_map(struct rxe_iter *it, unsigned int uflags,
 	return -EFAULT;
 }
 
-/* Past @n bytes that are done with; false if rxe_map() has to find what comes. */
-static __always_inline bool rxe_map_step(struct rxe_map *m, u32 n)
+/*
+ * Past @n bytes that are done with, with @want to come; false if rxe_map() has to find
+ * them.
+ */
+static __always_inline bool rxe_map_step(struct rxe_map *m, u32 n, u32 want)
 {
 	m->p += n;
 	m->len -= n;
 	m->room -= n;
 	if (likely(m->len))
 		return true;
-	if (!m->held || !m->room || !umem_hold_next(&m->hold))
+	if (!m->held || !m->room || !umem_hold_next(&m->hold, min(want, m->room)))
 		return false;
 	m->p = m->hold.kaddr;
 	m->len = min_t(size_t, m->room, m->hold.len);
@@ -251,7 +256,7 @@ static int rxe_exchange(struct rxe_iter *it, u8 *buf, u32 len, unsigned int ufla
 	int err;
 
 	for (; len; len -= n, buf += n) {
-		err = rxe_map(it, uflags, &m);
+		err = rxe_map(it, len, uflags, &m);
 		if (!err) {
 			n = min(len, m.len);
 			if (uflags & UMEM_WRITE)
@@ -308,17 +313,17 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 	/* Zeroing these for each page would cost more than a small copy. */
 	struct rxe_map d compat_uninitialized, s compat_uninitialized;
 	unsigned long unread;
-	u32 done = 0, n, pages;
+	u32 done = 0, n, run;
 
 	rxe_stop_clear(stop);
 	while (done < len) {
 		unsigned int uflags = UMEM_READ;
 		int err;
 
-		err = rxe_map(src, UMEM_READ, &s);
+		err = rxe_map(src, len - done, UMEM_READ, &s);
 		if (likely(!err)) {
 			uflags = UMEM_WRITE;
-			err = rxe_map(dst, UMEM_WRITE, &d);
+			err = rxe_map(dst, len - done, UMEM_WRITE, &d);
 			if (unlikely(err))
 				rxe_unmap(&s);
 		}
@@ -335,7 +340,7 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			break;
 		}
 
-		pages = 0;
+		run = 0;
 		do {
 			n = min3(len - done, s.len, d.len);
 			unread = rxe_move(d.p, s.p, n, s.user);
@@ -344,8 +349,10 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			rxe_iter_step(src, n);
 			rxe_iter_step(dst, n);
 			done += n;
-		} while (done < len && ++pages < RXE_COPY_STRETCH &&
-			 rxe_map_step(&s, n) && rxe_map_step(&d, n));
+			run += n;
+		} while (done < len && run < RXE_COPY_STRETCH &&
+			 rxe_map_step(&s, n, len - done) &&
+			 rxe_map_step(&d, n, len - done));
 		rxe_unmap(&d);
 		rxe_unmap(&s);
 		if (unlikely(unread)) {
@@ -402,7 +409,7 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
 	rxe_stop_clear(stop);
 	if (unlikely(seg->length < sizeof(u64)))
 		goto inval;
-	err = rxe_map(&it, UMEM_WRITE, &m);
+	err = rxe_map(&it, sizeof(u64), UMEM_WRITE, &m);
 	if (unlikely(err == -EAGAIN && flags & RXE_COPY_SLOW)) {
 		if (!IS_ALIGNED(seg->mr->start + seg->off, sizeof(u64)))
 			goto inval;
@@ -451,10 +458,10 @@ int rxe_mem_flush(struct rxe_iter *it, u32 len, unsigned int flags,
 
 	rxe_stop_clear(stop);
 	while (len) {
-		err = rxe_map(it, UMEM_READ, &m);
+		err = rxe_map(it, len, UMEM_READ, &m);
 		if (err)
 			return rxe_stopped_one(it, len, UMEM_READ, err, stop);
-		n = min(len, m.len);
+		n = min3(len, m.len, (u32)(PAGE_SIZE - offset_in_page(m.p)));
 		pmem = !m.held || compat_page_is_fsdax(virt_to_page(m.p));
 		if (pmem)
 			arch_wb_cache_pmem(m.p, n);

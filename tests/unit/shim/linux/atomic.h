@@ -69,6 +69,17 @@ static inline bool atomic64_try_cmpxchg_acquire(atomic64_t *p, s64 *old, s64 new
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+static inline bool atomic64_try_cmpxchg(atomic64_t *p, s64 *old, s64 new)
+{
+	return __atomic_compare_exchange_n(&p->v, old, new, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline s64 atomic64_fetch_or_release(s64 v, atomic64_t *p)
+{
+	return __atomic_fetch_or(&p->v, v, __ATOMIC_RELEASE);
+}
+
 static inline s64 atomic64_fetch_sub_release(s64 v, atomic64_t *p)
 {
 	return __atomic_fetch_sub(&p->v, v, __ATOMIC_RELEASE);
