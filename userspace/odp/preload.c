@@ -419,22 +419,32 @@ __attribute__((destructor)) static void report(void)
 {
 	uint64_t all = count.odp + count.asked + count.small + count.unable + count.refused +
 		       count.failed;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
 
 	if (!opt.verbose || !all)
 		return;
-	dprintf(STDERR_FILENO, "odp: %s (%d): %" PRIu64 " registrations, %" PRIu64
+	/* In one piece: others may write there too. */
+	f = open_memstream(&text, &len);
+	if (!f)
+		return;
+	fprintf(f, "odp: %s (%d): %" PRIu64 " registrations, %" PRIu64
 		" made on demand (%" PRIu64 " bytes)", program_invocation_short_name,
 		getpid(), all, count.odp, count.odp_bytes);
 	if (count.asked)
-		dprintf(STDERR_FILENO, ", %" PRIu64 " on demand anyway", count.asked);
+		fprintf(f, ", %" PRIu64 " on demand anyway", count.asked);
 	if (count.small)
-		dprintf(STDERR_FILENO, ", %" PRIu64 " too small", count.small);
+		fprintf(f, ", %" PRIu64 " too small", count.small);
 	if (count.unable)
-		dprintf(STDERR_FILENO, ", %" PRIu64 " on a device that cannot", count.unable);
+		fprintf(f, ", %" PRIu64 " on a device that cannot", count.unable);
 	if (count.refused)
-		dprintf(STDERR_FILENO, ", %" PRIu64 " fell back (%" PRIu64 " bytes, %s)",
+		fprintf(f, ", %" PRIu64 " fell back (%" PRIu64 " bytes, %s)",
 			count.refused, count.refused_bytes, strerror(count.refused_errno));
 	if (count.failed)
-		dprintf(STDERR_FILENO, ", %" PRIu64 " failed", count.failed);
-	dprintf(STDERR_FILENO, "; pinned now: %" PRIu64 " KiB\n", pinned_kb());
+		fprintf(f, ", %" PRIu64 " failed", count.failed);
+	fprintf(f, "; pinned now: %" PRIu64 " KiB\n", pinned_kb());
+	if (!fclose(f))
+		dprintf(STDERR_FILENO, "%s", text);
+	free(text);
 }
