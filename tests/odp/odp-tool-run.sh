@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# kernels: 6.1 6.12 7.3 (a minute of a program's own work with every debugging option)
 # odp run: an unmodified program, which pins, does not pin any more: linked with the
 # library or opening it by itself, and whichever function it calls. What the device
 # or the user does not want on demand stays as it was.
