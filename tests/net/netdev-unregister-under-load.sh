@@ -10,7 +10,7 @@ tidy() { guest-setup >/dev/null 2>&1; }
 
 no_device() { [ ! -e /sys/class/infiniband/"$dev" ]; }
 
-# Each is more than a minute with every debugging option.
+# Each is up to a minute with every debugging option.
 set -- "wire odp"
 [ -n "$VT_SLOW" ] || set -- "local odp" "wire pinned"
 for how; do
