@@ -52,8 +52,8 @@ for mode in shared exclusive; do
 	fi
 	for addr in 10.78.0.1 fd78::1; do
 		two_sided "$mode: rping between the namespaces, $addr" \
-			"ip netns exec one rping -s -a $addr -p $port -C 10 -S 5000 -V" -- \
-			ip netns exec two rping -c -a $addr -p $port -C 10 -S 5000 -V
+			"ip netns exec one rping-side -s -a $addr -p $port -C 10 -S 5000 -V" -- \
+			ip netns exec two rping-side -c -a $addr -p $port -C 10 -S 5000 -V
 	done
 	ip netns delete one
 	ip netns delete two

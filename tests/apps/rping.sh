@@ -6,8 +6,8 @@
 run()
 {
 	two_sided "$addr, $road: sends, reads and writes are validated" \
-		"rping -s -a $addr -p $port -C 20 -S 5000 -V" -- \
-		rping -c -a $addr -p $port -C 20 -S 5000 -V
+		"rping-side -s -a $addr -p $port -C 20 -S 5000 -V" -- \
+		rping-side -c -a $addr -p $port -C 20 -S 5000 -V
 }
 
 on_roads run

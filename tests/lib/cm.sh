@@ -47,23 +47,28 @@ serve()
 # when it does; both have to succeed. Words are split, quotes mean nothing.
 two_sided()
 {
-	_text=$1 _server=$2
+	_text=$1 _command=$2
 	shift 3
 	# shellcheck disable=SC2086
-	serve $_server
+	serve $_command
 	if wait_until 20 listening $port; then
 		# shellcheck disable=SC2068
 		$limit $@ >"$scratch/client" 2>&1
-		_status=$?
+		_client=$?
 	else
 		echo "the server does not listen" >"$scratch/client"
-		_status=1
+		_client=1
 	fi
-	[ $_status = 0 ] || kill $server 2>/dev/null
-	wait $server || _status=$?
-	ok $_status "$_text"
-	[ $_status = 0 ] || sed 's/^/# server: /' "$scratch/server"
-	[ $_status = 0 ] || sed 's/^/# client: /' "$scratch/client"
+	[ $_client = 0 ] || kill $server 2>/dev/null
+	wait $server
+	_ended=$?
+	[ $_client = 0 ] && [ $_ended = 0 ]
+	ok $? "$_text"
+	if [ $_client != 0 ] || [ $_ended != 0 ]; then
+		echo "# the client ended with $_client, the server with $_ended (124: out of time)"
+		sed 's/^/# server: /' "$scratch/server"
+		sed 's/^/# client: /' "$scratch/client"
+	fi
 	port=$((port + 1))
 }
 
