@@ -5,7 +5,7 @@
  * the new ones.
  *
  * memory: 1024
- * append: numa=fake=2 movablecore=512M
+ * append: numa=fake=2 movablecore=512M nokaslr
  * kernels: 6.1 6.12 7.3 (another boot is a minute with every debugging option)
  * timeout: 120
  */

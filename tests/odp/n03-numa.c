@@ -5,7 +5,7 @@
  * standstill. The nodes are the kernel's make-believe.
  *
  * memory: 1024
- * append: numa=fake=2 movablecore=512M
+ * append: numa=fake=2 movablecore=512M nokaslr
  * kernels: 6.1 6.12 7.3 (the one with debugging has no knobs for balancing)
  * timeout: 120
  */
