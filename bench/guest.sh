@@ -20,11 +20,14 @@ perf()
 	local options=(-s "$2" -n "$3")
 	[ "$driver" = stock ] || [ "$kind" = wire ] || options=(-s "$2" -n "$(($3 * 10))")
 	[ "$kind" != odp ] || options+=(--odp)
-	if pair "$1" "${options[@]}"; then
-		say "${1#ib_}" "$2" "$(perf_field "$2" "$4")"
-	else
-		lost "$1 -s $2 failed"
-	fi
+	local try value
+	for try in 1 2 3; do
+		pair "$1" "${options[@]}" || break
+		value=$(perf_field "$2" "$4")
+		# Where its clock cannot be calibrated, perftest goes on and tells 0.
+		[ "$value" = 0.00 ] || { say "${1#ib_}" "$2" "$value"; return; }
+	done
+	lost "$1 -s $2 failed"
 }
 
 # The veth pair between rxe0 and rxe1 as a wire: both addresses are of this machine,
