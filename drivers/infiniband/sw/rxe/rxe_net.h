@@ -195,6 +195,7 @@ void rxe_net_exit(void);
 
 /* rxe_net.c -> rxe_tx.c */
 void rxe_gauges_wait(void);
+void rxe_bursts_exit(void);
 
 extern bool rxe_force_wire;		/* module parameter force_wire */
 

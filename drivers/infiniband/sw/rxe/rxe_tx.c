@@ -326,6 +326,58 @@ void rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
  * identification up and sets lengths and checksums, which the ICRC foresees.
  */
 #define BURST_ORDER	3
+#define BURST_PAGES	8		/* per CPU */
+
+/*
+ * What bursts lie in. A kernel may clear every page that it hands out, which costs
+ * more than to fill it: pages that nobody else holds any more are taken again.
+ * Whoever still has an old packet (a capture, a slow netdev) keeps its page.
+ */
+struct burst_stock {
+	struct page *page[BURST_PAGES];	/* with a reference; NULL before the first use */
+	u32 next;
+};
+
+static DEFINE_PER_CPU(struct burst_stock, burst_stock);
+
+/* A page of BURST_ORDER with a reference for the caller, or NULL. */
+static struct page *burst_page(void)
+{
+	struct burst_stock *stock;
+	struct page **slot, *page;
+
+	local_bh_disable();
+	stock = this_cpu_ptr(&burst_stock);
+	slot = &stock->page[stock->next++ % BURST_PAGES];
+	if (!*slot || page_count(*slot) > 1) {
+		page = alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN |
+				   __GFP_NORETRY, BURST_ORDER);
+		/* a reserve that packets may come from only now */
+		if (!page || page_is_pfmemalloc(page))
+			goto out;
+		if (*slot)
+			put_page(*slot);
+		*slot = page;
+	}
+	page = *slot;
+	get_page(page);
+out:
+	local_bh_enable();
+	return page;
+}
+
+void rxe_bursts_exit(void)
+{
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		struct burst_stock *stock = per_cpu_ptr(&burst_stock, cpu);
+
+		for (i = 0; i < BURST_PAGES; i++)
+			if (stock->page[i])
+				put_page(stock->page[i]);
+	}
+}
 
 static u32 packets_a_page(u32 seg)
 {
@@ -335,7 +387,7 @@ static u32 packets_a_page(u32 seg)
 int rxe_burst_alloc(struct rxe_dev *rxe, struct rxe_path *path, u32 seg,
 		    u32 last, u32 n, struct rxe_tx *tx)
 {
-	u32 per = packets_a_page(seg), len, order, room, k;
+	u32 per = packets_a_page(seg), len, room, k;
 	struct dst_entry *dst;
 	struct sk_buff *skb;
 	struct page *page;
@@ -357,15 +409,13 @@ int rxe_burst_alloc(struct rxe_dev *rxe, struct rxe_path *path, u32 seg,
 	for (; n; n -= k) {
 		k = min(n, per);
 		len = k == n ? (k - 1) * seg + last : k * seg;
-		order = get_order(len);
-		page = alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN |
-				   __GFP_NORETRY, order);
+		page = burst_page();
 		if (!page) {
 			kfree_skb(skb);
 			return -ENOMEM;
 		}
 		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len,
-				PAGE_SIZE << order);
+				PAGE_SIZE << BURST_ORDER);
 	}
 	tx->skb = skb;
 	tx->seg = seg;
