@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# kernels: 6.1 6.12 7.3 (40 s with every debugging option, for what every kernel says)
 # What administrators look at says what is: ibv_devinfo, ibstat, ibstatus, rdma.
 . "$(dirname "$0")/../lib/net.sh"
 

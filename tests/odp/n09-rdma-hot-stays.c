@@ -7,6 +7,7 @@
  * RDMA in another, and before that reading we count the hot pages that reclaim
  * has thrown out. A region nobody touches is the witness that reclaim worked.
  *
+ * kernels: 6.1 6.12 7.3 (two minutes with every debugging option; umem_reclaim is there)
  * timeout: 120
  */
 #include "vt.h"
