@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# timeout: 120
 # kernels: 6.1 6.12 7.3 (changing the mode, the core of 6.1 uses what is left of a namespace; KASAN tells)
 # Network namespaces, shared and exclusive: a device serves the namespace of its
 # network device, two of them talk through the connection manager, in exclusive

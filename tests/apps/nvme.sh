@@ -6,11 +6,10 @@
 # invalidate it (by SEND too), and have their completions by soft interrupt.
 #
 # timeout: 120
-. "$(dirname "$0")/../lib/cm.sh"
+. "$(dirname "$0")/../lib/disk.sh"
 
 nqn=nqn.2014-08.org.odp:disk
 target=/sys/kernel/config/nvmet
-mnt=$scratch/mnt
 
 tidy()
 {
@@ -55,71 +54,16 @@ disk_name()
 }
 has_disk() { disk=$(disk_name) && [ -b "/dev/$disk" ]; }
 
-connect()
-{
-	nvme connect -t rdma -a $v4 -s 4420 -n $nqn -i 2 -Q 32 >"$scratch/out" 2>&1
-	ok $? "$road: connect"
-	sed 's/^/# /' "$scratch/out"
-	wait_until 20 has_disk
-	ok $? "$road: the disk appears"
-}
-
-disconnect()
-{
-	nvme disconnect -n $nqn >/dev/null
-	ok $? "$road: disconnect"
-}
-
-gone() { ! disk_name >/dev/null; }
-
-# contents DIRECTORY: one sum of all that is in it.
-contents() { (cd "$1" && find . -type f | sort | xargs sha256sum | sha256sum); }
+log_in() { nvme connect -t rdma -a $v4 -s 4420 -n $nqn -i 2 -Q 32 >"$scratch/out" 2>&1; }
+log_out() { nvme disconnect -n $nqn >/dev/null; }
 
 modprobe -q loop	# may be built in
 for module in nvmet nvmet_rdma nvme_rdma; do
 	modprobe $module || bail "no $module"
 done
 make_target
-mkdir "$mnt" "$scratch/files"
-head -c 20000001 /dev/urandom >"$scratch/files/large"
-cp /opt/odp/tests/lib/* /etc/services "$scratch/files"
-
-for road in local wire; do
-	[ ! -w $wire_only ] || case $road in
-	local) echo N >$wire_only ;;
-	wire) echo Y >$wire_only ;;
-	esac
-	connect
-	[ -n "$disk" ] || break
-	if [ $road = local ]; then
-		busybox mke2fs -b 4096 "/dev/$disk" >"$scratch/out"
-		ok $? "$road: mkfs"
-	fi
-	mount -t ext4 "/dev/$disk" "$mnt" || bail "no mount"
-	if [ $road != local ]; then
-		is "$(contents "$mnt/local")" "$(contents "$scratch/files")" \
-			"$road: what the other road wrote is there"
-	fi
-	cp -r "$scratch/files" "$mnt/$road"
-	ok $? "$road: copy files to it"
-	umount "$mnt"
-	ok $? "$road: umount"
-	echo 3 >/proc/sys/vm/drop_caches
-	e2fsck -fn "/dev/$disk" >"$scratch/fsck" 2>&1
-	ok $? "$road: the file system is clean"
-	sed 's/^/# /' "$scratch/fsck"
-	mount -t ext4 "/dev/$disk" "$mnt"
-	is "$(contents "$mnt/$road")" "$(contents "$scratch/files")" "$road: every file reads back"
-	umount "$mnt"
-	disconnect
-	wait_until 20 gone
-	ok $? "$road: the disk is gone"
-	mount -t ext4 -o loop,ro "$scratch/disk" "$mnt"
-	is "$(contents "$mnt/$road")" "$(contents "$scratch/files")" \
-		"$road: the target has every file"
-	umount "$mnt"
-	disk=
-done
+# Requests of many pages, more than the queue takes.
+on_disk log_in log_out $([ -n "$VT_SLOW" ] && echo 5000001 || echo 20000001)
 tidy
 tidy() { :; }
 [ ! -e /sys/module/nvmet_rdma ]

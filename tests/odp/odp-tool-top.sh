@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# timeout: 120
 # kernels: 6.1 6.12 7.3 (a minute of a program's own work with every debugging option)
 # odp top: rates of devices and processes while there is traffic, in batches of
 # text and of JSON.
