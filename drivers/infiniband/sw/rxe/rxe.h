@@ -4,7 +4,7 @@
  *
  * Rooms, from the top down; a room calls only rooms below it:
  *
- *	door	rxe.c rxe_verbs.c rxe_stats.c rxe_res.c rxe_link.c rxe_cq.c rxe_srq.c
+ *	door	rxe.c rxe_verbs.c rxe_stats.c rxe_mad.c rxe_res.c rxe_link.c rxe_cq.c rxe_srq.c
  *	engine	rxe_req.c rxe_resp.c rxe_comp.c
  *	qp	rxe_qp.c rxe_av.c
  *	mem	rxe_mr.c rxe_mw.c rxe_mem.c
@@ -88,10 +88,15 @@ enum rxe_counter {
 	RXE_CNT_LINK_DOWNED,
 	RXE_CNT_RDMA_SEND,
 	RXE_CNT_RDMA_RECV,
+	/* since 7.3; from the IP header to the ICRC */
+	RXE_CNT_SENT_BYTES,
+	RXE_CNT_RCVD_BYTES,
 	/* ours */
 	RXE_CNT_BAD_PKTS,	/* packets that wire refused, wrong ICRC included */
 	RXE_CNT_LOCAL_MSGS,	/* messages that took the local road */
 	RXE_CNT_PARKS,		/* times a QP direction waited for a fault */
+	RXE_CNT_SENT_MCAST,	/* packets to and from multicast groups */
+	RXE_CNT_RCVD_MCAST,
 	RXE_CNT_RDMA_BYTES,	/* sent, written and read by what RDMA_SEND counts */
 	RXE_CNT_MAX
 };
@@ -147,11 +152,16 @@ static inline void rxe_count(struct rxe_dev *rxe, enum rxe_counter c)
 	this_cpu_inc(rxe->stats->c[c]);
 }
 
+static inline void rxe_count_add(struct rxe_dev *rxe, enum rxe_counter c, u32 n)
+{
+	this_cpu_add(rxe->stats->c[c], n);
+}
+
 /* A requester has completed a request of so many bytes. */
 static inline void rxe_count_request(struct rxe_dev *rxe, u32 bytes)
 {
-	this_cpu_inc(rxe->stats->c[RXE_CNT_RDMA_SEND]);
-	this_cpu_add(rxe->stats->c[RXE_CNT_RDMA_BYTES], bytes);
+	rxe_count(rxe, RXE_CNT_RDMA_SEND);
+	rxe_count_add(rxe, RXE_CNT_RDMA_BYTES, bytes);
 }
 
 struct rxe_ucontext {

@@ -207,13 +207,6 @@ free:
 	return err;
 }
 
-static bool mgid_ok(const struct in6_addr *mgid)
-{
-	if (ipv6_addr_v4mapped(mgid))
-		return ipv4_is_multicast(mgid->s6_addr32[3]);
-	return ipv6_addr_is_multicast(mgid);
-}
-
 int rxe_attach_mcast(struct ib_qp *ibqp, union ib_gid *gid, u16 lid)
 {
 	struct rxe_dev *rxe = to_rdev(ibqp->device);
@@ -222,7 +215,7 @@ int rxe_attach_mcast(struct ib_qp *ibqp, union ib_gid *gid, u16 lid)
 	int err;
 
 	memcpy(&mgid, gid, sizeof(mgid));
-	if (!mgid_ok(&mgid))
+	if (!rxe_is_group(&mgid))
 		return -EINVAL;
 
 	mutex_lock(&attach_lock);

@@ -234,13 +234,6 @@ static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
 	return !memcmp(end, &want, sizeof(want));
 }
 
-static bool is_multicast(const struct in6_addr *a)
-{
-	if (ipv6_addr_v4mapped(a))
-		return ipv4_is_multicast(a->s6_addr32[3]);
-	return ipv6_addr_is_multicast(a);
-}
-
 /* Lets go of everything that belongs to the way here: a QP may keep it long. */
 static bool make_ours(struct sk_buff *skb, struct rxe_dev *rxe)
 {
@@ -265,7 +258,7 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	struct rxe_dev *rxe;
 	struct rxe_pkt pkt;
 	struct rxe_qp *qp;
-	u32 ip_len;
+	u32 ip_len, bytes;
 	bool mc;
 
 	if (skb->len <= around || skb->len > MAX_PACKET)
@@ -284,16 +277,19 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	if (rxe_wire_parse(bth_of(skb), skb->len - around, &pkt))
 		goto bad;
 	mc = pkt.qpn == MULTICAST_QPN;
-	if ((pkt.pkey & 0x7fff) != 0x7fff || mc != is_multicast(&daddr))
+	if ((pkt.pkey & 0x7fff) != 0x7fff || mc != rxe_is_group(&daddr))
 		goto bad;
 	if (!unchanged(skb) && !icrc_ok(skb, ip_len))
 		goto bad;
 
+	bytes = ip_len + skb->len;
 	if (!make_ours(skb, rxe))
 		goto drop;
 	rxe_count(rxe, RXE_CNT_RCVD_PKTS);
+	rxe_count_add(rxe, RXE_CNT_RCVD_BYTES, bytes);
 
 	if (mc) {
+		rxe_count(rxe, RXE_CNT_RCVD_MCAST);
 		rxe_mcast_receive(rxe, &daddr, skb);
 		return 0;
 	}

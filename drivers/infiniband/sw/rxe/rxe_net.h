@@ -6,6 +6,7 @@
 #ifndef RXE_NET_H
 #define RXE_NET_H
 
+#include <linux/in.h>
 #include <net/dst_cache.h>
 #include <net/ipv6.h>
 #include "rxe.h"
@@ -23,6 +24,14 @@ struct rxe_path {
 	int oif;			/* ifindex of the netdev that owns saddr */
 	struct dst_cache dst;		/* without storage if there was none */
 };
+
+/* Is this the address of a multicast group? */
+static inline bool rxe_is_group(const struct in6_addr *a)
+{
+	if (ipv6_addr_v4mapped(a))
+		return ipv4_is_multicast(a->s6_addr32[3]);
+	return ipv6_addr_is_multicast(a);
+}
 
 /**
  * rxe_path_init() - resolve an address handle

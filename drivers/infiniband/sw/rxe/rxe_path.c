@@ -26,13 +26,6 @@ module_param_named(force_wire, rxe_force_wire, bool, 0644);
 MODULE_PARM_DESC(force_wire,
 		 "send packets even to QPs of the same device (default: N)");
 
-static bool is_multicast(const struct in6_addr *a)
-{
-	if (ipv6_addr_v4mapped(a))
-		return ipv4_is_multicast(a->s6_addr32[3]);
-	return ipv6_addr_is_multicast(a);
-}
-
 /* A GID of this very device; equal addresses in other namespaces are not. */
 static bool is_own_gid(struct rxe_dev *rxe, const struct in6_addr *a)
 {
@@ -82,7 +75,7 @@ static int path_make(struct rxe_dev *rxe, const struct ib_gid_attr *sgid,
 				  RXE_SPORT_BASE | hash_32(seed, 14));
 	path->oif = gid_ifindex(sgid);
 	path->local = !READ_ONCE(rxe_force_wire) &&
-		      !is_multicast(&path->daddr) &&
+		      !rxe_is_group(&path->daddr) &&
 		      is_own_gid(rxe, &path->daddr);
 	path->ready = true;
 	return 0;
@@ -159,7 +152,7 @@ static struct dst_entry *route(struct net *net, const struct rxe_path *path,
 
 static bool needs_oif(const struct rxe_path *path)
 {
-	if (is_multicast(&path->daddr))
+	if (rxe_is_group(&path->daddr))
 		return true;
 	return !path->v4 && ipv6_addr_type(&path->daddr) & IPV6_ADDR_LINKLOCAL;
 }

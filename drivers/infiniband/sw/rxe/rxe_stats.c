@@ -40,9 +40,13 @@ static const struct rdma_stat_desc stat_descs[STAT_MAX] = {
 	[RXE_CNT_LINK_DOWNED].name		= "link_downed",
 	[RXE_CNT_RDMA_SEND].name		= "rdma_sends",
 	[RXE_CNT_RDMA_RECV].name		= "rdma_recvs",
+	[RXE_CNT_SENT_BYTES].name		= "sent_bytes",
+	[RXE_CNT_RCVD_BYTES].name		= "rcvd_bytes",
 	[RXE_CNT_BAD_PKTS].name			= "bad_pkts",
 	[RXE_CNT_LOCAL_MSGS].name		= "local_msgs",
 	[RXE_CNT_PARKS].name			= "parks",
+	[RXE_CNT_SENT_MCAST].name		= "sent_mcast_pkts",
+	[RXE_CNT_RCVD_MCAST].name		= "rcvd_mcast_pkts",
 	[RXE_CNT_RDMA_BYTES].name		= "rdma_bytes",
 	[STAT_FAULTS].name			= "odp_faults",
 	[STAT_FAULT_PAGES].name			= "odp_fault_pages",
@@ -80,6 +84,17 @@ struct rdma_hw_stats *rxe_alloc_hw_port_stats(struct ib_device *ibdev, u32 port)
 					  RDMA_HW_STATS_DEFAULT_LIFESPAN);
 }
 
+/* rxe_counter() - what all CPUs have counted; any context */
+u64 rxe_counter(const struct rxe_dev *rxe, enum rxe_counter c)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(rxe->stats, cpu)->c[c]);
+	return sum;
+}
+
 /**
  * rxe_get_hw_stats() - get_hw_stats verb: their values
  * @ibdev: device
@@ -101,11 +116,11 @@ int rxe_get_hw_stats(struct ib_device *ibdev,
 		return -EINVAL;
 
 	memset(v, 0, STAT_MAX * sizeof(*v));
+	for (i = 0; i < RXE_CNT_MAX; i++)
+		v[i] = rxe_counter(rxe, i);
 	for_each_possible_cpu(cpu) {
 		const struct rxe_stats *st = per_cpu_ptr(rxe->stats, cpu);
 
-		for (i = 0; i < RXE_CNT_MAX; i++)
-			v[i] += READ_ONCE(st->c[i]);
 		for (i = 0; i < RXE_FAULT_TIMES; i++)
 			v[STAT_FAULT_US + i] += READ_ONCE(st->fault_us[i]);
 	}

@@ -284,6 +284,16 @@ static void add_icrc(struct sk_buff *skb, u32 ip_len)
 	memcpy(end, &icrc, sizeof(icrc));
 }
 
+/* @bytes: from the IP header to the ICRC, of all of them. */
+static void count_sent(struct rxe_dev *rxe, const struct rxe_path *path,
+		       u32 packets, u32 bytes)
+{
+	rxe_count_add(rxe, RXE_CNT_SENT_PKTS, packets);
+	rxe_count_add(rxe, RXE_CNT_SENT_BYTES, bytes);
+	if (unlikely(rxe_is_group(&path->daddr)))
+		rxe_count_add(rxe, RXE_CNT_SENT_MCAST, packets);
+}
+
 static void transmit(struct rxe_dev *rxe, const struct rxe_path *path,
 		     struct sk_buff *skb, struct rxe_gauge *gauge)
 {
@@ -314,7 +324,7 @@ void rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
 	else
 		push_ipv6(skb, path);
 	add_icrc(skb, ip_len(path));
-	rxe_count(rxe, RXE_CNT_SENT_PKTS);
+	count_sent(rxe, path, 1, skb->len);
 	transmit(rxe, path, skb, gauge);
 }
 
@@ -481,7 +491,7 @@ void rxe_burst_send(struct rxe_dev *rxe, struct rxe_path *path,
 		    struct rxe_tx *tx, struct rxe_gauge *gauge)
 {
 	struct sk_buff *skb = tx->skb;
-	u32 i, left = skb->len;
+	u32 i, bytes = skb->len, left = bytes;
 
 	push_udp(skb, path);
 	ask_for_checksum(skb, path);
@@ -493,9 +503,9 @@ void rxe_burst_send(struct rxe_dev *rxe, struct rxe_path *path,
 		u32 len = min(left, tx->seg);
 
 		burst_icrc(skb, path, i, rxe_burst_packet(tx, i), len);
-		rxe_count(rxe, RXE_CNT_SENT_PKTS);
 		left -= len;
 	}
+	count_sent(rxe, path, i, i * (ip_len(path) + sizeof(struct udphdr)) + bytes);
 	tx->skb = NULL;
 	transmit(rxe, path, skb, gauge);
 }

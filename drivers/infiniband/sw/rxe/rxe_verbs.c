@@ -250,6 +250,7 @@ static const struct ib_device_ops rxe_ops = {
 
 	.alloc_hw_port_stats = rxe_alloc_hw_port_stats,
 	.get_hw_stats = rxe_get_hw_stats,
+	.process_mad = rxe_process_mad,
 	.fill_stat_mr_entry = rxe_fill_stat_mr_entry,
 	.fill_res_mr_entry = rxe_fill_res_mr_entry,
 	.fill_res_qp_entry = rxe_fill_res_qp_entry,
