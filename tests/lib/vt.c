@@ -254,6 +254,7 @@ void vt_qp_connect(struct vt_qp *q, const struct vt_addr *peer)
 		attr.ah_attr.grh.dgid = peer->gid;
 	attr.ah_attr.grh.sgid_index = q->gid_index;
 	attr.ah_attr.grh.hop_limit = 64;
+	attr.ah_attr.grh.traffic_class = cfg->tclass;
 	if (cfg->wire && !vt_force_wire(true))
 		bail("cannot force the wire road");
 	rc = ibv_modify_qp(q->qp, &attr, ud ? IBV_QP_STATE : IBV_QP_STATE | IBV_QP_AV |
@@ -283,7 +284,8 @@ struct ibv_ah *vt_ah(struct vt_qp *q, const union ibv_gid *gid)
 	struct ibv_ah_attr attr = {
 		.is_global = 1,
 		.port_num = 1,
-		.grh = { .dgid = *gid, .sgid_index = q->gid_index, .hop_limit = 64 },
+		.grh = { .dgid = *gid, .sgid_index = q->gid_index, .hop_limit = 64,
+			 .traffic_class = q->cfg.tclass },
 	};
 	struct ibv_ah *ah;
 

@@ -63,6 +63,7 @@ struct vt_cfg {
 	uint8_t rnr_retry;
 	uint8_t rnr_timer;
 	uint8_t rd_atomic;
+	uint8_t tclass;		/* of packets; the low two bits are ECN's */
 	unsigned int access;	/* what the queue pair lets the peer do */
 };
 

@@ -94,6 +94,9 @@ enum rxe_counter {
 	/* ours */
 	RXE_CNT_BAD_PKTS,	/* packets that wire refused, wrong ICRC included */
 	RXE_CNT_LOCAL_MSGS,	/* messages that took the local road */
+	RXE_CNT_ECN_MARKED,	/* packets received */
+	RXE_CNT_CNP_SENT,
+	RXE_CNT_CNP_HANDLED,
 	RXE_CNT_PARKS,		/* times a QP direction waited for a fault */
 	RXE_CNT_SENT_MCAST,	/* packets to and from multicast groups */
 	RXE_CNT_RCVD_MCAST,

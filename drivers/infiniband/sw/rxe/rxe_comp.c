@@ -161,6 +161,8 @@ static void progress(struct rxe_qp *qp)
 {
 	if (qp->req.window < RXE_MAX_PSN_WINDOW)
 		qp->req.window++;
+	if (qp->req.narrowed && rxe_psn_cmp(qp->req.una, qp->req.narrowed_top) >= 0)
+		qp->req.narrowed = false;
 	qp->req.retry = qp->attr.retry_cnt;
 	qp->req.rnr_retry = qp->attr.rnr_retry;
 	qp->req.seq_rewound = false;
@@ -207,10 +209,25 @@ static bool acked_through(struct rxe_qp *qp, u32 psn)
 }
 
 /*
- * Some packet did not make it: again from the oldest, as often as allowed. Going
- * back costs a window, so whoever drops packets for want of room is given less of
- * it: half, and one more packet with each acknowledgement.
+ * Whoever drops or marks packets for want of room is given less to hold: half a
+ * window, and one more packet with each acknowledgement.
  */
+static void narrow(struct rxe_req *req)
+{
+	req->window = max_t(u32, req->window / 2, RXE_MIN_PSN_WINDOW);
+	req->narrowed = true;
+	req->narrowed_top = req->top;
+}
+
+/* The peer has got marked packets: all that is on its way tells the same. */
+static void congested(struct rxe_qp *qp)
+{
+	rxe_count(qp->rxe, RXE_CNT_CNP_HANDLED);
+	if (!qp->req.narrowed)
+		narrow(&qp->req);
+}
+
+/* Some packet did not make it: again from the oldest, as often as allowed. */
 static void go_back(struct rxe_qp *qp)
 {
 	if (qp->req.seq_rewound)
@@ -222,7 +239,7 @@ static void go_back(struct rxe_qp *qp)
 	}
 	qp->req.retry--;
 	qp->req.seq_rewound = true;
-	qp->req.window = max_t(u32, qp->req.window / 2, RXE_MIN_PSN_WINDOW);
+	narrow(&qp->req);
 	rxe_count(qp->rxe, RXE_CNT_COMP_RETRY);
 	trace_rxe_retry(qp->rxe->ib_dev.name, qp->qpn, qp->req.una, qp->req.retry);
 	rxe_req_rewind(qp);
@@ -469,6 +486,11 @@ static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 	if (rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt) ||
 	    !rxe_rx_is_peer(&qp->path, skb))
 		return true;
+	if (pkt.flags & RXE_OP_CNP) {
+		congested(qp);
+		return true;
+	}
+	rxe_resp_notice(qp, skb);
 	if (pkt.flags & RXE_OP_READ_RSP)
 		return read_response(qp, skb, &pkt);
 	reply.psn = pkt.psn;

@@ -7,7 +7,9 @@
 #define RXE_NET_H
 
 #include <linux/in.h>
+#include <net/dsfield.h>
 #include <net/dst_cache.h>
+#include <net/inet_ecn.h>
 #include <net/ipv6.h>
 #include "rxe.h"
 #include "rxe_wire.h"
@@ -180,6 +182,13 @@ static inline bool rxe_rx_is_peer(const struct rxe_path *path,
 }
 
 struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb);
+
+/* Has somebody on the way marked the packet, because of congestion (RFC 3168)? */
+static inline bool rxe_rx_marked(const struct sk_buff *skb)
+{
+	return INET_ECN_is_ce(ip_hdr(skb)->version == 4 ? ip_hdr(skb)->tos :
+			      ipv6_get_dsfield(ipv6_hdr(skb)));
+}
 
 /**
  * rxe_net_add() - open the sockets of a device's namespace, let packets find it

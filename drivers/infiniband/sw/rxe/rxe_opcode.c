@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the transport opcodes mean. IBTA vol. 1, 9.2 and the annexes for
- * atomic write and flush (A19).
+ * congestion management (A17) and atomic write and flush (A19).
  *
  * Requests and responses of one packet carry both FIRST and LAST.
  */
@@ -21,6 +21,7 @@ enum {
 	IMMDT_LEN	= 4,
 	IETH_LEN	= 4,
 	FETH_LEN	= 4,
+	CNP_LEN		= 16,
 };
 
 #define EXT(flags, ext)		((flags) & RXE_OP_##ext ? ext##_LEN : 0)
@@ -28,7 +29,7 @@ enum {
 	(BTH_LEN + EXT(flags, DETH) + EXT(flags, RETH) +		\
 	 EXT(flags, AETH) + EXT(flags, ATOMICETH) +			\
 	 EXT(flags, ATOMICACKETH) + EXT(flags, IMMDT) +			\
-	 EXT(flags, IETH) + EXT(flags, FETH))
+	 EXT(flags, IETH) + EXT(flags, FETH) + EXT(flags, CNP))
 
 #define OP(trans, op, fl)						\
 	[IB_OPCODE_##trans##_##op] = {					\
@@ -97,4 +98,10 @@ const struct rxe_opcode rxe_opcodes[256] = {
 
 	OP(UD, SEND_ONLY,			REQ_SEND | ONLY | DETH),
 	OP(UD, SEND_ONLY_WITH_IMMEDIATE,	REQ_SEND | ONLY | DETH | IMM),
+
+	[RXE_OPCODE_CNP] = {
+		.name = "CNP",
+		.flags = RXE_OP_RSP | ONLY | RXE_OP_CNP,
+		.hdr_len = HDR_LEN(RXE_OP_CNP),
+	},
 };

@@ -134,7 +134,9 @@ struct rxe_req {
 	u32 psn;			/* for the next new message */
 	u32 una;			/* oldest PSN not acknowledged */
 	u32 top;			/* one past the highest PSN ever sent */
-	u32 window;			/* packets that may be unacknowledged, see go_back() */
+	u32 window;			/* packets that may be unacknowledged, see narrow() */
+	bool narrowed;			/* for what was on its way, until una is ... */
+	u32 narrowed_top;		/* ... this */
 	u32 rd_atomic;			/* READs and atomics outstanding */
 	u32 retry, rnr_retry;		/* left */
 	u32 since_ack;			/* packets since the last AckReq */
@@ -214,6 +216,7 @@ struct rxe_qp {
 
 	struct rxe_path path;		/* RC, UC */
 	struct rxe_gauge *gauge;
+	u64 cnp_at;			/* ns, the last congestion notification sent */
 
 	struct rxe_req req;
 	struct rxe_resp resp;
@@ -360,6 +363,7 @@ void rxe_resp_reset(struct rxe_qp *qp);
 void rxe_resp_local_grh(struct rxe_qp *peer, const struct rxe_path *path,
 			u32 payload);
 bool rxe_resp_enqueue(struct rxe_qp *qp, struct sk_buff *skb);
+void rxe_resp_notice(struct rxe_qp *qp, const struct sk_buff *skb);
 
 /* ---- rxe_comp.c ---- */
 void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply);

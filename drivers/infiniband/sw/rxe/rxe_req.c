@@ -111,6 +111,7 @@ void rxe_req_reset(struct rxe_qp *qp)
 	compat_timer_delete(&req->rnr_timer);
 	req->next = req->head;
 	req->window = RXE_MAX_PSN_WINDOW;
+	req->narrowed = false;
 	req->rd_atomic = 0;
 	req->since_ack = 0;
 	req->nak = 0;

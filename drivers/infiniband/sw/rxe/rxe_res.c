@@ -74,6 +74,7 @@ int rxe_fill_res_qp_entry(struct sk_buff *msg, struct ib_qp *ibqp)
 		!rdma_nl_put_driver_string(msg, "road", road) &&
 		!rdma_nl_put_driver_u32(msg, "sends_in_flight",
 			READ_ONCE(req->next) - READ_ONCE(req->head)) &&
+		!rdma_nl_put_driver_u32(msg, "window", READ_ONCE(req->window)) &&
 		!rdma_nl_put_driver_u32(msg, "sq_parked", !!READ_ONCE(req->side.job)) &&
 		!rdma_nl_put_driver_u32(msg, "rq_parked",
 			!!READ_ONCE(qp->resp.side.job)) &&

@@ -19,6 +19,8 @@
 #define PARKED_RNR_CODE		27
 /* Longest a peer without a known time-out is left without an answer. */
 #define PARKED_PATIENCE_MS	200
+/* Between two congestion notifications to a peer. */
+#define CNP_INTERVAL_NS		(50 * NSEC_PER_USEC)
 
 static u8 reply_opcode(const struct rxe_reply *reply)
 {
@@ -32,25 +34,55 @@ static u8 reply_opcode(const struct rxe_reply *reply)
 	}
 }
 
+/* What cannot be sent is a lost packet: the peer asks again. */
+static void send_control(struct rxe_qp *qp, struct rxe_pkt *pkt)
+{
+	struct rxe_tx tx;
+
+	pkt->pkey = IB_DEFAULT_PKEY_FULL;
+	pkt->qpn = qp->attr.dest_qp_num;
+	pkt->flags = rxe_opcodes[pkt->opcode].flags;
+	pkt->hdr_len = rxe_opcodes[pkt->opcode].hdr_len;
+	if (!rxe_tx_alloc(qp->rxe, &qp->path, pkt, &tx))
+		rxe_tx_send(qp->rxe, &qp->path, &tx, NULL);
+}
+
 static void send_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 {
 	struct rxe_pkt pkt = {
 		.opcode = reply_opcode(reply),
-		.pkey = IB_DEFAULT_PKEY_FULL,
-		.qpn = qp->attr.dest_qp_num,
 		.psn = reply->psn,
 		.syndrome = reply->kind == RXE_REPLY_ACK ? reply->syndrome :
 							   RXE_AETH_ACK,
 		.msn = reply->msn,
 		.orig = reply->orig,
 	};
-	struct rxe_tx tx;
 
-	pkt.flags = rxe_opcodes[pkt.opcode].flags;
-	pkt.hdr_len = rxe_opcodes[pkt.opcode].hdr_len;
-	/* a reply that cannot be sent is a lost packet: the peer asks again */
-	if (!rxe_tx_alloc(qp->rxe, &qp->path, &pkt, &tx))
-		rxe_tx_send(qp->rxe, &qp->path, &tx, NULL);
+	send_control(qp, &pkt);
+}
+
+/**
+ * rxe_resp_notice() - tell the peer if its packet was marked on the way
+ * @qp: RC QP, the turn of the side that got it owned
+ * @skb: packet of the peer
+ *
+ * Any context. At most one congestion notification in CNP_INTERVAL_NS (annex A17.9).
+ */
+void rxe_resp_notice(struct rxe_qp *qp, const struct sk_buff *skb)
+{
+	struct rxe_pkt pkt = { .opcode = RXE_OPCODE_CNP, .becn = true };
+	u64 now;
+
+	if (likely(!rxe_rx_marked(skb)))
+		return;
+	rxe_count(qp->rxe, RXE_CNT_ECN_MARKED);
+	now = ktime_get_ns();
+	/* either side may: one too many now and then does not matter */
+	if (now - READ_ONCE(qp->cnp_at) < CNP_INTERVAL_NS)
+		return;
+	WRITE_ONCE(qp->cnp_at, now);
+	rxe_count(qp->rxe, RXE_CNT_CNP_SENT);
+	send_control(qp, &pkt);
 }
 
 static void send_rnr(struct rxe_qp *qp, u32 psn)
@@ -331,6 +363,8 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 		rxe_rx_grh(skb, r->grh);
 	else if (!rxe_rx_is_peer(&qp->path, skb))
 		return true;
+	if (qp->type == IB_QPT_RC)
+		rxe_resp_notice(qp, skb);
 	kseg = (struct rxe_seg) {
 		.kbuf = rxe_rx_payload(skb, pkt.hdr_len),
 		.length = pkt.payload,
@@ -537,7 +571,8 @@ void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
 	bool rsp = rxe_opcodes[opcode].flags & RXE_OP_RSP;
 	struct rxe_side *side = rsp ? &qp->req.side : &qp->resp.side;
 
-	if ((opcode & 0xe0) != transports[qp->type] ||
+	if (((opcode & 0xe0) != transports[qp->type] &&
+	     !(opcode == RXE_OPCODE_CNP && qp->type == IB_QPT_RC)) ||
 	    skb_queue_len_lockless(&side->rxq) >= RXE_MAX_PARKED_PKTS) {
 		kfree_skb(skb);
 		return;

@@ -44,6 +44,10 @@ static const struct rdma_stat_desc stat_descs[STAT_MAX] = {
 	[RXE_CNT_RCVD_BYTES].name		= "rcvd_bytes",
 	[RXE_CNT_BAD_PKTS].name			= "bad_pkts",
 	[RXE_CNT_LOCAL_MSGS].name		= "local_msgs",
+	/* as hardware calls them */
+	[RXE_CNT_ECN_MARKED].name		= "np_ecn_marked_roce_packets",
+	[RXE_CNT_CNP_SENT].name			= "np_cnp_sent",
+	[RXE_CNT_CNP_HANDLED].name		= "rp_cnp_handled",
 	[RXE_CNT_PARKS].name			= "parks",
 	[RXE_CNT_SENT_MCAST].name		= "sent_mcast_pkts",
 	[RXE_CNT_RCVD_MCAST].name		= "rcvd_mcast_pkts",

@@ -283,6 +283,10 @@ u32 rxe_wire_build(const struct rxe_pkt *pkt, u8 *buf)
 		put32(p, pkt->inv_rkey);
 		p += 4;
 	}
+	if (fl & RXE_OP_CNP) {
+		memset(p, 0, 16);
+		p += 16;
+	}
 	return p - buf;
 }
 

@@ -35,10 +35,14 @@ enum {
 	RXE_OP_IETH	= 1 << 19,
 	RXE_OP_FETH	= 1 << 20,
 	RXE_OP_PAYLOAD	= 1 << 21,	/* may carry payload */
+	RXE_OP_CNP	= 1 << 23,	/* 16 reserved bytes, annex A17.9.3 */
 	RXE_OP_RECV	= 1 << 22,	/* its message fills a receive WQE: every packet of
 					 * a SEND, WRITE Last and Only with immediate
 					 */
 };
+
+/* Congestion notification; <rdma/ib_pack.h> names its transport only. */
+#define RXE_OPCODE_CNP	0x81
 
 struct rxe_opcode {
 	const char *name;		/* NULL: not an opcode we know */
