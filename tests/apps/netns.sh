@@ -15,7 +15,7 @@ tidy()
 	ip netns delete one 2>/dev/null
 	ip netns delete two 2>/dev/null
 	wait_until 10 alone
-	rdma system set netns shared
+	wait_until 20 set_mode shared
 }
 
 sees() { ip netns exec "$1" rdma link show | grep -q " $2/1 "; }
