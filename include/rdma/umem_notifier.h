@@ -42,24 +42,36 @@ struct umem_export;
 #define UMEM_NOFAULT	BIT(1)	/* fault only: take what is resident */
 #define UMEM_PREFETCH	BIT(2)	/* fault only: counts as prefetch */
 
+#define UMEM_HOLD_PAGES	16
+#define UMEM_HOLD_MAX	(UMEM_HOLD_PAGES * PAGE_SIZE)
+
 /**
- * struct umem_hold - a piece of user memory, usable until umem_drop()
- * @kaddr: kernel address of the byte that was asked for
- * @len: bytes from @kaddr on, to the end of a page; more pages than one where they
- *	are wanted and follow each other in physical memory, up to UMEM_HOLD_MAX
- * @entry: table entry of its last page
+ * struct umem_piece - user memory in one piece
+ * @kaddr: kernel address
+ * @len: bytes from @kaddr on, to the end of a page: more pages than one where they
+ *	follow each other in physical memory
+ */
+struct umem_piece {
+	void *kaddr;
+	size_t len;
+};
+
+/**
+ * struct umem_hold - some user memory, usable until umem_drop()
+ * @piece: what has been found of it, in order; see umem_hold_piece()
+ * @at: the one to be used
+ * @last: the last of them
+ * @entry: table entry of the last page found
  * @group: the entries held
  * @flags: UMEM_WRITE if it may be written
  */
 struct umem_hold {
-	void *kaddr;
-	size_t len;
+	unsigned int at, last;
 	atomic64_t *entry;
 	atomic64_t *group;
 	unsigned int flags;
+	struct umem_piece piece[UMEM_HOLD_PAGES];
 };
-
-#define UMEM_HOLD_MAX	(8 * PAGE_SIZE)
 
 struct umem_stats {
 	u64 faults;		/* fault batches that had to look pages up */
@@ -84,7 +96,7 @@ u64 umem_range_resident(struct umem_export *ex, unsigned long va, size_t len);
 
 int umem_hold(struct umem_export *ex, unsigned long va, size_t len,
 	      unsigned int flags, struct umem_hold *h);
-bool umem_hold_next(struct umem_hold *h, size_t len);
+bool umem_hold_on(struct umem_hold *h, size_t len);
 int umem_copy_slow(struct umem_export *ex, unsigned long va, void *buf, size_t len,
 		   unsigned int flags);
 int umem_cmpxchg_slow(struct umem_export *ex, unsigned long va, u64 *old, u64 new);
@@ -111,6 +123,39 @@ static inline void umem_drop(struct umem_hold *h)
 	/* Release: an invalidation that sees the count sees the access. */
 	atomic64_fetch_sub_release(UMEM_HOLD_ONE, h->group);
 	preempt_enable();
+}
+
+/**
+ * umem_hold_piece() - the piece of a hold that is to be used
+ * @h: hold
+ *
+ * Context: that of the hold.
+ * Return: where it is and how long; no more pages than wanted, UMEM_HOLD_MAX at most.
+ */
+static inline const struct umem_piece *umem_hold_piece(const struct umem_hold *h)
+{
+	return &h->piece[h->at];
+}
+
+/**
+ * umem_hold_next() - go on from a held piece to the one after it
+ * @h: hold of umem_hold(), the access to its piece complete
+ * @len: bytes wanted from there on
+ *
+ * Saves finding the entry again, and for pages of one group the counting. Of two
+ * groups the next is held before the other is dropped, without waiting. Preemption
+ * stays disabled, so that the caller has to bound how many bytes it goes on for.
+ *
+ * Context: that of the hold.
+ * Return: true, and umem_hold_piece() is the next piece; or false, and @h is as it was:
+ * the page is not translated, or its entry not near.
+ */
+static inline bool umem_hold_next(struct umem_hold *h, size_t len)
+{
+	if (h->at == h->last)
+		return umem_hold_on(h, len);
+	h->at++;
+	return true;
 }
 
 long umem_fault(struct umem_export *ex, unsigned long va, size_t len,

@@ -130,23 +130,26 @@ static bool may_hold(struct umem_export *ex, unsigned long va, unsigned int flag
 	return !ex->cold && *state >= (flags & UMEM_WRITE ? 2 : 1);
 }
 
-/* Held from @va on, for as long as it is one piece of physical memory. */
+/* What is held from @va on: pieces of physical memory, to the end of a group at most. */
 static void held(struct umem_export *ex, unsigned long va, size_t len, struct umem_hold *h)
 {
 	struct open_hold *o = (struct open_hold *)h->entry;
-	unsigned long next = (va | (PAGE_SIZE - 1)) + 1;
+	unsigned long next = (va | (PAGE_SIZE - 1)) + 1, end = va + len;
+	struct umem_piece *p = h->piece;
 
-	h->kaddr = user_byte(ex, va);
-	h->len = PAGE_SIZE - va % PAGE_SIZE;
+	*p = (struct umem_piece) { user_byte(ex, va), next - va };
 	pages_in_a_row++;
-	while (h->len < len && next % UMEM_HOLD_MAX && may_hold(ex, next, h->flags) &&
-	       user_byte(ex, next) == (u8 *)h->kaddr + h->len) {
-		h->len += PAGE_SIZE;
+	while (next < end && next % UMEM_HOLD_MAX && may_hold(ex, next, h->flags)) {
+		if (user_byte(ex, next) != (u8 *)p->kaddr + p->len)
+			*++p = (struct umem_piece) { user_byte(ex, next), 0 };
+		p->len += PAGE_SIZE;
 		next += PAGE_SIZE;
 		pages_in_a_row++;
 	}
+	h->at = 0;
+	h->last = p - h->piece;
 	o->next = next;
-	if (pages_in_a_row > 2 * (RXE_COPY_STRETCH / PAGE_SIZE + 8 + 1))
+	if (pages_in_a_row > 2 * (RXE_COPY_STRETCH / PAGE_SIZE + UMEM_HOLD_PAGES + 1))
 		broken_rules++;
 }
 
@@ -168,7 +171,7 @@ int umem_hold(struct umem_export *ex, unsigned long va, size_t len,
 	return 0;
 }
 
-bool umem_hold_next(struct umem_hold *h, size_t len)
+bool umem_hold_on(struct umem_hold *h, size_t len)
 {
 	struct open_hold *o = (struct open_hold *)h->entry;
 

@@ -558,8 +558,7 @@ static void *holder(void *arg)
 		group = umem_entry_group(e);
 		touch(i, v, write, !(rnd(&s) % 64));
 		for (more = rnd(&s) % UMEM_GROUP; more; more--) {
-			e = umem_entry_next(e);
-			if (!e || !umem_entry_use(e, write, &v))
+			if (umem_entry_left(e) == 1 || !umem_entry_use(++e, write, &v))
 				break;
 			touch(++i, v, write, !(rnd(&s) % 64));
 		}

@@ -39,6 +39,7 @@
  *	at invalidation, where the page may not be ours to dirty any more.
  */
 #include <linux/errno.h>
+#include <linux/io.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
@@ -52,7 +53,7 @@
 #include <trace/events/umem.h>
 
 static_assert(UMEM_HOLD_ONE == UMEM_ENT_ONE);
-static_assert(UMEM_HOLD_MAX == UMEM_GROUP * PAGE_SIZE);
+static_assert(UMEM_HOLD_PAGES == UMEM_GROUP);
 
 /* Frees exports. */
 static struct workqueue_struct *umem_wq;
@@ -396,27 +397,37 @@ struct mm_struct *umem_export_mm(struct umem_export *ex)
 EXPORT_SYMBOL_GPL(umem_export_mm);
 
 /*
- * Go to the page of @e, which is of the group held and has value @v, and on while what
- * comes next in the group follows in physical memory too and is wanted.
+ * Find what is wanted from the page of @e on, which is of the group held and has value
+ * @v, as far as the group goes and is translated.
  */
-static void umem_hold_piece(struct umem_hold *h, atomic64_t *e, u64 v,
-			    unsigned int offset, size_t len)
+static void umem_hold_pieces(struct umem_hold *h, atomic64_t *e, u64 v,
+			     unsigned int offset, size_t len)
 {
-	unsigned long pfn = v & UMEM_ENT_PFN;
-	atomic64_t *next;
+	size_t wanted = DIV_ROUND_UP(offset + min(len, UMEM_HOLD_MAX), PAGE_SIZE);
+	unsigned int i = 1, n = min_t(size_t, wanted, umem_entry_left(e));
+	struct umem_piece *piece = h->piece;
+	unsigned int start = offset;
+	u64 next;
 
-	h->kaddr = page_address(pfn_to_page(pfn)) + offset;
-	h->len = PAGE_SIZE - offset;
-	while (h->len < len && (next = umem_entry_next(e))) {
-		/* The next frame, with all flags as they are to be already. */
-		if (atomic64_read_acquire(next) != ++v &&
-		    ((atomic64_read(next) ^ v) & UMEM_ENT_PFN ||
-		     !umem_entry_use(next, h->flags, &v)))
+	piece->kaddr = phys_to_virt(PFN_PHYS(v & UMEM_ENT_PFN)) + offset;
+	for (;; i++) {
+		/* Often it is the next frame, with all flags as they are to be. */
+		while (i < n && atomic64_read_acquire(&e[i]) == v + i)
+			i++;
+		if (i == n || !umem_entry_use(&e[i], h->flags, &next))
 			break;
-		e = next;
-		h->len += PAGE_SIZE;
+		if ((next ^ (v + i)) & UMEM_ENT_PFN) {
+			piece->len = i * PAGE_SIZE - start;
+			start = i * PAGE_SIZE;
+			piece++;
+			piece->kaddr = phys_to_virt(PFN_PHYS(next & UMEM_ENT_PFN));
+		}
+		v = next - i;
 	}
-	h->entry = e;
+	piece->len = i * PAGE_SIZE - start;
+	h->entry = &e[i - 1];
+	h->at = 0;
+	h->last = piece - h->piece;
 }
 
 /**
@@ -449,25 +460,22 @@ int umem_hold(struct umem_export *ex, unsigned long va, size_t len,
 	umem_hold_lockdep();
 	h->group = umem_entry_group(e);
 	h->flags = flags & UMEM_WRITE;
-	umem_hold_piece(h, e, v, offset_in_page(va), len);
+	umem_hold_pieces(h, e, v, offset_in_page(va), len);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(umem_hold);
 
 /**
- * umem_hold_next() - go on from a held piece to the one after it
- * @h: hold of umem_hold(), the access to its piece complete
+ * umem_hold_on() - go on from the last of the pieces found
+ * @h: hold of umem_hold(), the access to its pieces complete
  * @len: bytes wanted from there on
  *
- * Saves finding the entry again, and for pages of one group the counting. Of two
- * groups the next is held before the other is dropped, without waiting. Preemption
- * stays disabled, so that the caller has to bound how many bytes it goes on for.
+ * For umem_hold_next().
  *
  * Context: that of the hold.
- * Return: true, and @h is the next piece; or false, and @h is as it was: the page
- * is not translated, or its entry not near.
+ * Return: as umem_hold_next().
  */
-bool umem_hold_next(struct umem_hold *h, size_t len)
+bool umem_hold_on(struct umem_hold *h, size_t len)
 {
 	atomic64_t *e = h->entry + 1;
 	u64 v;
@@ -483,10 +491,10 @@ bool umem_hold_next(struct umem_hold *h, size_t len)
 		umem_entry_drop(h->group);
 		h->group = e;
 	}
-	umem_hold_piece(h, e, v, 0, len);
+	umem_hold_pieces(h, e, v, 0, len);
 	return true;
 }
-EXPORT_SYMBOL_GPL(umem_hold_next);
+EXPORT_SYMBOL_GPL(umem_hold_on);
 
 /**
  * umem_export_stats() - read the counters of an export

@@ -16,7 +16,7 @@
  *
  * Entry
  *	Frame number, VALID, WRITE, ACCESSED and DIRTY in one 64 bit atomic; zero, but
- *	for what is the group's, if not VALID. The first of a group of eight has the
+ *	for what is the group's, if not VALID. The first of a group of sixteen has the
  *	group's GATE and hold count: who copies through neighbouring pages, as most
  *	do, counts once for all of them.
  *	- Only the owner of the leaf's lock sets or clears VALID, WRITE and GATE or

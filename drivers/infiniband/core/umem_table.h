@@ -18,10 +18,10 @@
 #include <linux/types.h>
 
 /*
- * Entry: 40 bit frame number and four flags. The entries of a cache line are a
+ * Entry: 40 bit frame number and four flags. Sixteen entries are a
  * group, which is held as one: its gate and its 19 bit hold count are in the first.
  */
-#define UMEM_GROUP		8
+#define UMEM_GROUP		16
 #define UMEM_ENT_PFN_BITS	40
 #define UMEM_ENT_PFN		GENMASK_ULL(UMEM_ENT_PFN_BITS - 1, 0)
 #define UMEM_ENT_VALID		BIT_ULL(40)
@@ -180,10 +180,10 @@ static inline atomic64_t *umem_entry_group(atomic64_t *e)
 	return (atomic64_t *)((unsigned long)e & ~(UMEM_GROUP * sizeof(*e) - 1));
 }
 
-/* The entry after @e, if it is of the same group; or NULL. */
-static inline atomic64_t *umem_entry_next(atomic64_t *e)
+/* Entries of @e's group from @e on. */
+static inline unsigned int umem_entry_left(atomic64_t *e)
 {
-	return umem_entry_group(e + 1) == umem_entry_group(e) ? e + 1 : NULL;
+	return umem_entry_group(e) + UMEM_GROUP - e;
 }
 
 static inline u64 umem_entry_need(bool write)
@@ -203,15 +203,16 @@ static inline u64 umem_entry_need(bool write)
 static inline bool umem_entry_use(atomic64_t *e, bool write, u64 *v)
 {
 	u64 need = umem_entry_need(write);
-	u64 mark = UMEM_ENT_ACCESSED | (write ? UMEM_ENT_DIRTY : 0);
+	u64 all = need | UMEM_ENT_ACCESSED | (write ? UMEM_ENT_DIRTY : 0);
 	s64 old = atomic64_read_acquire(e);
 
-	do {
-		if (unlikely((old & need) != need))
+	while (unlikely((old & all) != all)) {
+		if ((old & need) != need)
 			return false;
-	} while (unlikely((old & mark) != mark) &&
-		 unlikely(!atomic64_try_cmpxchg_acquire(e, &old, old | mark)));
-	*v = (old | mark) & (UMEM_ENT_PFN | UMEM_ENT_FLAGS);
+		if (atomic64_try_cmpxchg_acquire(e, &old, old | all))
+			old |= all;
+	}
+	*v = old & (UMEM_ENT_PFN | UMEM_ENT_FLAGS);
 	return true;
 }
 

@@ -54,6 +54,7 @@ static long access_page(struct umem_export *ex, const struct umem_test_io *io,
 			unsigned long va, void *buf, size_t len)
 {
 	unsigned int flags = api_flags(io);
+	const struct umem_piece *piece;
 	struct umem_hold h;
 	long ret;
 
@@ -70,11 +71,12 @@ static long access_page(struct umem_export *ex, const struct umem_test_io *io,
 	}
 	if (ret)
 		return ret;
-	len = min(len, h.len);
+	piece = umem_hold_piece(&h);
+	len = min(len, piece->len);
 	if (flags & UMEM_WRITE)
-		memcpy(h.kaddr, buf, len);
+		memcpy(piece->kaddr, buf, len);
 	else
-		memcpy(buf, h.kaddr, len);
+		memcpy(buf, piece->kaddr, len);
 	umem_drop(&h);
 	return len;
 }

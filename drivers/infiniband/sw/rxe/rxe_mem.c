@@ -23,7 +23,7 @@
 #include "rxe_mem.h"
 
 /* After so many bytes, or one piece more, a copy lets others preempt it. */
-#define RXE_COPY_STRETCH	(4 * UMEM_HOLD_MAX)
+#define RXE_COPY_STRETCH	(2 * UMEM_HOLD_MAX)
 
 struct rxe_map {
 	void *p;
@@ -76,6 +76,14 @@ static __always_inline void rxe_unmap(struct rxe_map *m)
 		rxe_fast_drop(m->fast);
 }
 
+static __always_inline void rxe_map_piece(struct rxe_map *m)
+{
+	const struct umem_piece *piece = umem_hold_piece(&m->hold);
+
+	m->p = piece->kaddr;
+	m->len = min_t(size_t, m->room, piece->len);
+}
+
 /**
  * rxe_map() - find the memory under an iterator
  * @it: position
@@ -119,8 +127,7 @@ static __always_inline int rxe_map(struct rxe_iter *it, u32 want,
 			return err;
 		m->held = true;
 		m->user = true;
-		m->p = m->hold.kaddr;
-		m->len = min_t(size_t, room, m->hold.len);
+		rxe_map_piece(m);
 		return 0;
 	case RXE_MR_FAST:
 		if (!rxe_fast_hold(mr, seg))
@@ -162,8 +169,7 @@ static __always_inline bool rxe_map_step(struct rxe_map *m, u32 n, u32 want)
 		return true;
 	if (!m->held || !m->room || !umem_hold_next(&m->hold, min(want, m->room)))
 		return false;
-	m->p = m->hold.kaddr;
-	m->len = min_t(size_t, m->room, m->hold.len);
+	rxe_map_piece(m);
 	return true;
 }
 
