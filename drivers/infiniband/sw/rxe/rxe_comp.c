@@ -490,9 +490,13 @@ static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 		congested(qp);
 		return true;
 	}
+	if (pkt.flags & RXE_OP_READ_RSP) {
+		if (!read_response(qp, skb, &pkt))
+			return false;
+		rxe_resp_notice(qp, skb);
+		return true;
+	}
 	rxe_resp_notice(qp, skb);
-	if (pkt.flags & RXE_OP_READ_RSP)
-		return read_response(qp, skb, &pkt);
 	reply.psn = pkt.psn;
 	if (pkt.flags & RXE_OP_ATOMIC_ACK) {
 		reply.kind = RXE_REPLY_ATOMIC;

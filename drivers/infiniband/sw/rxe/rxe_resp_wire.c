@@ -363,8 +363,6 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 		rxe_rx_grh(skb, r->grh);
 	else if (!rxe_rx_is_peer(&qp->path, skb))
 		return true;
-	if (qp->type == IB_QPT_RC)
-		rxe_resp_notice(qp, skb);
 	kseg = (struct rxe_seg) {
 		.kbuf = rxe_rx_payload(skb, pkt.hdr_len),
 		.length = pkt.payload,
@@ -378,7 +376,11 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 		deliver_reply(qp, &reply);
 	if (r->reading)
 		r->read_start = pkt.psn;
-	return verdict != RXE_MISS;
+	if (verdict == RXE_MISS)
+		return false;
+	if (qp->type == IB_QPT_RC)
+		rxe_resp_notice(qp, skb);
+	return true;
 }
 
 /*
