@@ -4,7 +4,7 @@
 # machine, each end in both roles; rping meets through the connection manager.
 #
 # timeout: 120
-# kernels: 6.1 7.3
+# kernels: 6.1 6.12 7.3 (the debug kernel is no user's)
 # peer: stock
 . "$(dirname "$0")/../lib/cable.sh"
 
