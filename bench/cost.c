@@ -8,7 +8,13 @@
  *					registration included
  *	cost munmap pinned|odp		microseconds to unmap 64 KiB that was
  *					touched but never registered, with 0, 1 and
- *					10,000 regions in the process (size column)
+ *					10,000 regions in the process (size column); and
+ *					("munmap_own") 64 KiB that a device has written to,
+ *					with 1, 10,000 and 100,000 regions that cover it
+ *	cost fault			microseconds that an RDMA write to memory on demand
+ *					takes more than a warm one: 4 KiB that the CPU has
+ *					touched before ("fault_minor"), 4 MiB that nobody has
+ *					("fault_cold")
  *	cost memcpy			MiB/s, 64 KiB blocks
  *	cost paired			warm RDMA writes, one at a time: the speed of on-demand
  *					memory as part of that of pinned memory ("odp_pinned"),
@@ -28,6 +34,7 @@
 #define KIB	(1ul << 10)
 #define MIB	(1ul << 20)
 #define MANY	10000
+#define MOST	100000
 
 static struct vt_dev dev;
 
@@ -129,26 +136,127 @@ static double munmap_us(void)
 	return median(ns, 200) / 1e3;
 }
 
-static void unmapping(enum vt_kind kind)
+/* Regions of @size bytes each, until there are @want; returns how many there are. */
+static int more_regions(enum vt_kind kind, struct ibv_mr **mr, int n, int want, uint8_t *m,
+			size_t step, size_t size)
 {
-	struct ibv_mr **mr = calloc(MANY, sizeof(*mr));
-	uint8_t *m = vt_map(MANY * PAGE);
-	int i, n = 0;
-
-	print("munmap", 0, munmap_us());
-	mr[n++] = vt_reg(&dev, kind, m, PAGE, VT_RCV_ALL);
-	print("munmap", 1, munmap_us());
-	for (; n < MANY; n++) {
-		mr[n] = vt_try_reg(&dev, kind, m + n * PAGE, PAGE, VT_RCV_ALL);
+	for (; n < want; n++) {
+		mr[n] = vt_try_reg(&dev, kind, m + n * step, size, VT_RCV_ALL);
 		if (!mr[n])
 			break;
 	}
-	/* A driver that cannot have so many gets no figure for it. */
-	if (n == MANY)
-		print("munmap", MANY, munmap_us());
-	for (i = 0; i < n; i++)
-		vt_dereg(mr[i]);
+	return n;
+}
+
+static void no_regions(struct ibv_mr **mr, int n)
+{
+	while (n--)
+		vt_dereg(mr[n]);
+}
+
+/* What the device has written to is unmapped, and mapped again where it was. */
+static double munmap_own_us(struct vt_pair *p, struct ibv_mr *smr, uint8_t *src,
+			    struct ibv_mr *mr, uint8_t *m)
+{
+	uint64_t ns[50];
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		uint64_t start;
+
+		if (vt_write(&p->a, smr, src, 64 * KIB, mr, m))
+			bail("write: status %d", p->a.wc.status);
+		start = now_ns();
+		munmap(m, 64 * KIB);
+		ns[i] = now_ns() - start;
+		if (mmap(m, 64 * KIB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != m)
+			bail("mmap: %m");
+	}
+	return median(ns, 50) / 1e3;
+}
+
+/* A driver that cannot have so many regions gets no figure for it. */
+static void unmapping(enum vt_kind kind)
+{
+	static const int counts[] = { 1, MANY, MOST };
+	struct ibv_mr **mr = calloc(MOST, sizeof(*mr)), *smr;
+	uint8_t *m = vt_map(MANY * PAGE), *src;
+	struct vt_pair p;
+	int i, n = 0;
+
+	print("munmap", 0, munmap_us());
+	for (i = 0; i < 2; i++) {
+		n = more_regions(kind, mr, n, counts[i], m, PAGE, PAGE);
+		if (n == counts[i])
+			print("munmap", n, munmap_us());
+	}
+	no_regions(mr, n);
+
+	/* Pinned memory does not come back where it was unmapped. */
+	if (kind == VT_ODP) {
+		vt_pair_open(&dev, &p, VT_CFG());
+		src = vt_map(64 * KIB);
+		smr = vt_reg(&dev, VT_PINNED, src, 64 * KIB, VT_RCV_ALL);
+		vt_fill(src, 0, 64 * KIB, 1);
+		for (i = 0, n = 0; i < 3; i++) {
+			n = more_regions(kind, mr, n, counts[i], m, 0, 64 * KIB);
+			if (n == counts[i])
+				print("munmap_own", n, munmap_own_us(&p, smr, src, mr[0], m));
+		}
+		no_regions(mr, n);
+		vt_dereg(smr);
+		vt_pair_close(&p);
+	}
 	free(mr);
+}
+
+/* A write of @len bytes to each of @n places, @step bytes apart; median, microseconds. */
+static double writes_us(struct vt_pair *p, struct ibv_mr *smr, uint8_t *src, struct ibv_mr *mr,
+			uint8_t *m, size_t len, size_t step, int n)
+{
+	uint64_t ns[200];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t start = now_ns();
+
+		if (vt_write(&p->a, smr, src, len, mr, m + i * step))
+			bail("write: status %d", p->a.wc.status);
+		ns[i] = now_ns() - start;
+	}
+	return median(ns, n) / 1e3;
+}
+
+static void faulting(void)
+{
+	/* Far enough apart for whatever a fault takes along. */
+	const size_t step = 4 * MIB;
+	const int minor = 200, cold = 20;
+	uint8_t *m = vt_map(minor * step), *src = vt_map(step);
+	struct ibv_mr *mr, *smr;
+	struct vt_pair p;
+	double first;
+	int i;
+
+	vt_pair_open(&dev, &p, VT_CFG());
+	madvise(m, minor * step, MADV_NOHUGEPAGE);
+	smr = vt_reg(&dev, VT_PINNED, src, step, VT_RCV_ALL);
+	vt_fill(src, 0, step, 1);
+	mr = vt_reg(&dev, VT_ODP, m, minor * step, VT_RCV_ALL);
+
+	for (i = 0; i < minor; i++)
+		m[i * step] = 1;
+	first = writes_us(&p, smr, src, mr, m, 4 * KIB, step, minor);
+	print("fault_minor", 4 * KIB,
+	      first - writes_us(&p, smr, src, mr, m, 4 * KIB, step, minor));
+	madvise(m, minor * step, MADV_DONTNEED);
+	first = writes_us(&p, smr, src, mr, m, step, step, cold);
+	print("fault_cold", step, first - writes_us(&p, smr, src, mr, m, step, step, cold));
+
+	vt_dereg(mr);
+	vt_dereg(smr);
+	vt_pair_close(&p);
 }
 
 /* Through a pointer, so that it is the C library's and stays a call. */
@@ -229,13 +337,15 @@ int main(int argc, char **argv)
 		cold(kind);
 	else if (!strcmp(what, "munmap"))
 		unmapping(kind);
+	else if (!strcmp(what, "fault"))
+		faulting();
 	else if (!strcmp(what, "paired")) {
 		paired(8);
 		paired(4 * KIB);
 		paired(64 * KIB);
 		paired(MIB);
 	} else
-		bail("usage: cost register|cold|munmap pinned|odp, or cost memcpy|paired");
+		bail("usage: cost register|cold|munmap pinned|odp, or cost fault|memcpy|paired");
 	vt_close(&dev);
 	return 0;
 }

@@ -86,7 +86,7 @@ figures()
 	local test size value got=
 	while IFS=$'\t' read -r test size value; do
 		case $test in
-		register | cold | munmap | memcpy | odp_pinned | pinned_memcpy | refault_*) say "$test" "$size" "$value"; got=1 ;;
+		register | cold | munmap | munmap_own | fault_* | memcpy | odp_pinned | pinned_memcpy | refault_*) say "$test" "$size" "$value"; got=1 ;;
 		*) echo "# ${test#\# }" ;;
 		esac
 	done < <(timeout 200 "$here/$1" "${@:2}" 2>&1)
@@ -136,6 +136,7 @@ measure()
 	fi
 	cost cold "$kind"
 	cost munmap "$kind"
+	[ "$kind" = pinned ] || cost fault
 }
 
 for round in $(seq "$rounds"); do
