@@ -11,31 +11,12 @@
 
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ask=$tests/vm/ask
-count=0 failures=0
+. "$tests/lib/tap.sh"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 here() { "$ask" "$KERNEL" "$1" -- "$2"; }
 there() { "$ask" "$KERNEL.peer" "$1" -- "$2"; }
-
-# ok STATUS TEXT: one result, from an exit status.
-ok()
-{
-	count=$((count + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-		failures=$((failures + 1))
-	fi
-}
-
-# done_testing: the plan; the status of the whole.
-done_testing()
-{
-	echo "1..$count"
-	[ $failures = 0 ] && [ $count != 0 ]
-}
 
 # ends SERVER CLIENT SECONDS LIST: each line of LIST is a two-sided program of the
 # distribution; SERVER and CLIENT are here and there, in either order. One result

@@ -245,3 +245,34 @@ int vt_sh(const char *fmt, ...)
 	st = system(cmd);
 	return WIFEXITED(st) ? WEXITSTATUS(st) : 255;
 }
+
+static void *zap(void *arg)
+{
+	struct vt_zapper *z = arg;
+
+	while (!z->stop) {
+		if (z->how == VT_DONTNEED) {
+			madvise(z->m, z->len, MADV_DONTNEED);
+		} else {
+			mprotect(z->m, z->len, PROT_READ | PROT_WRITE | PROT_EXEC);
+			mprotect(z->m, z->len, PROT_READ | PROT_WRITE);
+		}
+		if (++z->zaps % 8 == 0 && z->gentle)
+			sched_yield();
+	}
+	return NULL;
+}
+
+void vt_zapper_start(struct vt_zapper *z, void *m, size_t len, enum vt_zap how, bool gentle)
+{
+	*z = (struct vt_zapper){ .m = m, .len = len, .how = how, .gentle = gentle };
+	if (pthread_create(&z->thread, NULL, zap, z))
+		bail("pthread_create");
+}
+
+unsigned long vt_zapper_stop(struct vt_zapper *z)
+{
+	z->stop = true;
+	pthread_join(z->thread, NULL);
+	return z->zaps;
+}

@@ -3,6 +3,8 @@
 #ifndef VT_MM_H
 #define VT_MM_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +55,26 @@ void vt_cgroup(void);
 void vt_cgroup_enter(void);
 void vt_cgroup_set(const char *file, const char *value);
 long long vt_cgroup_read(const char *file, const char *field);
+
+/*
+ * A thread that takes the translations of a range away over and over, by changing its
+ * protection or, where that does not lose the data, by MADV_DONTNEED.
+ */
+enum vt_zap { VT_PROTECT, VT_DONTNEED };
+
+struct vt_zapper {
+	pthread_t thread;
+	void *m;
+	size_t len;
+	enum vt_zap how;
+	bool gentle;		/* pauses now and then, or there is nothing to take away */
+	atomic_bool stop;
+	atomic_ulong zaps;	/* so far */
+};
+
+void vt_zapper_start(struct vt_zapper *z, void *m, size_t len, enum vt_zap how, bool gentle);
+/* Returns how often it has taken them away. */
+unsigned long vt_zapper_stop(struct vt_zapper *z);
 
 /* Run /bin/sh -c; returns its exit status. */
 int vt_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

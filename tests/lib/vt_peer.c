@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#define _GNU_SOURCE
 #include "vt_peer.h"
 
 #include <sys/wait.h>
@@ -9,13 +10,13 @@ struct question {
 	uint64_t seed;
 };
 
-static void get(int fd, void *p, size_t n)
+void vt_get_pipe(int fd, void *p, size_t n)
 {
 	if (read(fd, p, n) != (ssize_t)n)
 		bail("the other process is gone");
 }
 
-static void put(int fd, const void *p, size_t n)
+void vt_put_pipe(int fd, const void *p, size_t n)
 {
 	if (write(fd, p, n) != (ssize_t)n)
 		bail("the other process is gone");
@@ -37,13 +38,13 @@ static void child(enum vt_kind kind, size_t len, bool wire, int in, int out)
 	mr = vt_reg(&dev, kind, m, len, VT_RCV_ALL);
 	qp.self.addr = (uintptr_t)m;
 	qp.self.rkey = mr->rkey;
-	put(out, &qp.self, sizeof(qp.self));
-	get(in, &peer, sizeof(peer));
+	vt_put_pipe(out, &qp.self, sizeof(qp.self));
+	vt_get_pipe(in, &peer, sizeof(peer));
 	vt_qp_connect(&qp, &peer);
-	put(out, "", 1);
+	vt_put_pipe(out, "", 1);
 	while (read(in, &q, sizeof(q)) == sizeof(q)) {
 		c = vt_check(m, 0, q.len, q.seed) < 0;
-		put(out, &c, 1);
+		vt_put_pipe(out, &c, 1);
 	}
 	vt_qp_destroy(&qp);
 	vt_dereg(mr);
@@ -61,8 +62,10 @@ void vt_peer_open(struct vt_dev *dev, struct vt_peer *p, enum vt_kind kind, size
 		bail("pipe: %m");
 	p->pid = fork();
 	if (!p->pid) {
-		close(to[1]);
-		close(from[0]);
+		/* Only ours: others of our parent's children end when it closes theirs. */
+		close_range(3, to[0] - 1, 0);
+		close_range(to[0] + 1, from[1] - 1, 0);
+		close_range(from[1] + 1, ~0u, 0);
 		if (prepare)
 			prepare();
 		child(kind, len, wire, to[0], from[1]);
@@ -72,10 +75,10 @@ void vt_peer_open(struct vt_dev *dev, struct vt_peer *p, enum vt_kind kind, size
 	p->to = to[1];
 	p->from = from[0];
 	vt_qp_create(dev, &p->qp, VT_CFG(.wire = wire));
-	get(p->from, &p->addr, sizeof(p->addr));
-	put(p->to, &p->qp.self, sizeof(p->qp.self));
+	vt_get_pipe(p->from, &p->addr, sizeof(p->addr));
+	vt_put_pipe(p->to, &p->qp.self, sizeof(p->qp.self));
 	vt_qp_connect(&p->qp, &p->addr);
-	get(p->from, &c, 1);
+	vt_get_pipe(p->from, &c, 1);
 }
 
 bool vt_peer_has(struct vt_peer *p, size_t len, uint64_t seed)
@@ -83,8 +86,8 @@ bool vt_peer_has(struct vt_peer *p, size_t len, uint64_t seed)
 	struct question q = { .len = len, .seed = seed };
 	char c;
 
-	put(p->to, &q, sizeof(q));
-	get(p->from, &c, 1);
+	vt_put_pipe(p->to, &q, sizeof(q));
+	vt_get_pipe(p->from, &c, 1);
 	return c;
 }
 

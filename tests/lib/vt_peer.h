@@ -32,4 +32,8 @@ int vt_peer_read(struct vt_peer *p, struct ibv_mr *mr, void *to, size_t len);
 /* End it; returns its wait status. */
 int vt_peer_close(struct vt_peer *p);
 
+/* All of @n bytes through a pipe; ends the program if the other end is gone. */
+void vt_get_pipe(int fd, void *p, size_t n);
+void vt_put_pipe(int fd, const void *p, size_t n);
+
 #endif

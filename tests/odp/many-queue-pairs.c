@@ -7,8 +7,6 @@
 #include "vt.h"
 #include "vt_mm.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -18,21 +16,6 @@
 
 static uint8_t *mem;
 static uint64_t *shared;
-static atomic_bool stop;
-static atomic_ulong zaps;
-
-static void *protect(void *arg)
-{
-	while (!stop) {
-		mprotect(mem, LEN, PROT_READ | PROT_WRITE | PROT_EXEC);
-		mprotect(mem, LEN, PROT_READ | PROT_WRITE);
-		zaps++;
-		/* A pause now and then, or there is nothing to take away. */
-		if (zaps % 8 == 0)
-			sched_yield();
-	}
-	return arg;
-}
 
 int main(void)
 {
@@ -41,8 +24,9 @@ int main(void)
 	struct vt_pair p[PAIRS];
 	struct vt_dev dev;
 	uint8_t *src, *back;
+	struct vt_zapper z;
+	unsigned long zaps;
 	uint64_t *old;
-	pthread_t t;
 
 	vt_open(&dev);
 	vt_need(&dev, VT_ODP);
@@ -55,7 +39,7 @@ int main(void)
 	lmr = vt_reg(&dev, VT_PINNED, src, 3 * LEN, VT_RCV_ALL);
 	for (i = 0; i < PAIRS; i++)
 		vt_pair_open(&dev, &p[i], VT_CFG(.depth = 8, .wire = i % 4 == 3 && !vt_stock()));
-	pthread_create(&t, NULL, protect, NULL);
+	vt_zapper_start(&z, mem, LEN, VT_PROTECT, true);
 
 	for (round = 0; round < rounds && !bad; round++) {
 		vt_fill(src, 0, LEN, round);
@@ -78,8 +62,7 @@ int main(void)
 		bad += vt_check(mem, 0, LEN, round) >= 0;
 		bad += vt_check(back, 0, LEN, round) >= 0;
 	}
-	stop = true;
-	pthread_join(t, NULL);
+	zaps = vt_zapper_stop(&z);
 	is(bad, 0, "%d rounds of a write, an addition and a read each", rounds);
 	is(*shared, (uint64_t)adds, "every addition counts once");
 	ok(zaps, "and %lu times the region was invalidated", zaps);

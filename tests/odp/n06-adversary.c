@@ -7,34 +7,11 @@
 #include "vt.h"
 #include "vt_mm.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 
 #define LEN	(16 * PAGE)
 
 static uint8_t *mem;		/* a shared file: zapping it loses no data */
-static atomic_bool stop;
-static atomic_ulong zaps;
-
-static void *protect(void *arg)
-{
-	while (!stop) {
-		mprotect(mem, LEN, PROT_READ | PROT_WRITE | PROT_EXEC);
-		mprotect(mem, LEN, PROT_READ | PROT_WRITE);
-		zaps++;
-	}
-	return arg;
-}
-
-static void *dontneed(void *arg)
-{
-	while (!stop) {
-		madvise(mem, LEN, MADV_DONTNEED);
-		zaps++;
-	}
-	return arg;
-}
 
 static void one(struct vt_dev *dev, bool wire)
 {
@@ -78,20 +55,19 @@ static void one(struct vt_dev *dev, bool wire)
 
 int main(void)
 {
+	struct vt_zapper z[2];
+	unsigned long zaps;
 	struct vt_dev dev;
-	pthread_t t[2];
 
 	vt_open(&dev);
 	vt_need(&dev, VT_ODP);
 	mem = vt_map_fd(vt_memfd(LEN), LEN);
-	pthread_create(&t[0], NULL, protect, NULL);
-	pthread_create(&t[1], NULL, dontneed, NULL);
+	vt_zapper_start(&z[0], mem, LEN, VT_PROTECT, false);
+	vt_zapper_start(&z[1], mem, LEN, VT_DONTNEED, false);
 	one(&dev, false);
 	if (!vt_stock())
 		one(&dev, true);
-	stop = true;
-	pthread_join(t[0], NULL);
-	pthread_join(t[1], NULL);
+	zaps = vt_zapper_stop(&z[0]) + vt_zapper_stop(&z[1]);
 	ok(zaps > 100, "the adversaries were real (%lu invalidations)", zaps);
 	vt_close(&dev);
 	return done();

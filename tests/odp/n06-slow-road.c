@@ -23,40 +23,22 @@
 static int dev;
 static uint8_t *mem;
 static atomic_bool stop;
-static atomic_ulong zaps, writes, failed;
-
-static void *dontneed(void *arg)
-{
-	while (!stop) {
-		madvise(mem, LEN, MADV_DONTNEED);
-		zaps++;
-	}
-	return arg;
-}
-
-static void *protect(void *arg)
-{
-	while (!stop) {
-		mprotect(mem, LEN, PROT_READ | PROT_WRITE | PROT_EXEC);
-		mprotect(mem, LEN, PROT_READ | PROT_WRITE);
-		zaps++;
-	}
-	return arg;
-}
+static atomic_ulong writes, failed;
 
 static void adversaries(void)
 {
 	uint64_t i, got = 0, n = vt_slow() ? 300 : 3000, wrong = 0;
 	struct umem_test_stats before = vt_umem_stats(dev), st;
+	struct vt_zapper z[3];
+	unsigned long zaps = 0;
 	uint8_t *view;
-	pthread_t t[3];
 	int fd = vt_memfd(LEN), k;
 
 	mem = vt_map_fd(fd, LEN);
 	view = vt_map_fd(fd, LEN);
 	for (k = 0; k < 3; k++)
-		pthread_create(&t[k], NULL, k ? dontneed : protect, NULL);
-	for (i = 1; i <= n || zaps < 100; i++) {
+		vt_zapper_start(&z[k], mem, LEN, k ? VT_DONTNEED : VT_PROTECT, false);
+	for (i = 1; i <= n || z[0].zaps < 100; i++) {
 		uint64_t *at = (void *)(mem + i * 1048 % LEN / 8 * 8);
 		uint64_t *seen = (void *)(view + ((uint8_t *)at - mem));
 
@@ -65,9 +47,8 @@ static void adversaries(void)
 		failed += vt_umem(dev, UMEM_TEST_ACCESS, at, 8, &got, SLOW) != 8;
 		wrong += got != i;
 	}
-	stop = true;
 	for (k = 0; k < 3; k++)
-		pthread_join(t[k], NULL);
+		zaps += vt_zapper_stop(&z[k]);
 	is(failed, 0ul, "each of %lu accesses is made at once (%lu invalidations)",
 	   (unsigned long)(2 * i), zaps);
 	is(wrong, 0ull, "and the data is right");
@@ -102,7 +83,6 @@ static void replacements(void)
 	for (k = 0; k < 2; k++)
 		view[k] = vt_map_fd(fd[k], PAGE);
 	mem = vt_map_fd(fd[0], PAGE);
-	stop = false;
 	failed = 0;
 	for (k = 0; k < 2; k++)
 		pthread_create(&t[k], NULL, writer, NULL);

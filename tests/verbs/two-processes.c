@@ -3,7 +3,7 @@
  * Two processes, each with its own memory, on one device: the local road copies
  * between address spaces, and each key is good for its own process's memory only.
  */
-#include "vt.h"
+#include "vt_peer.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -11,18 +11,6 @@
 
 #define LEN	300000
 #define N	20
-
-static void get(int fd, void *p, size_t n)
-{
-	if (read(fd, p, n) != (ssize_t)n)
-		bail("the other process is gone");
-}
-
-static void put(int fd, const void *p, size_t n)
-{
-	if (write(fd, p, n) != (ssize_t)n)
-		bail("the other process is gone");
-}
 
 /* Serves its memory; checks what was written to it; returns the exit status. */
 static int server(enum vt_kind kind, bool wire, int in, int out)
@@ -41,19 +29,19 @@ static int server(enum vt_kind kind, bool wire, int in, int out)
 	mr = vt_reg(&dev, kind, m, 2 * LEN, VT_RCV_ALL);
 	q.self.addr = (uintptr_t)m;
 	q.self.rkey = mr->rkey;
-	put(out, &q.self, sizeof(q.self));
-	get(in, &peer, sizeof(peer));
+	vt_put_pipe(out, &q.self, sizeof(q.self));
+	vt_get_pipe(in, &peer, sizeof(peer));
 	vt_qp_connect(&q, &peer);
 	for (i = 0; i < N && !bad; i++) {
 		/* A write has been announced by the pipe: look, then answer by a send. */
 		bad += vt_recv(&q, i, mr, m + LEN, LEN);
-		put(out, "", 1);
-		get(in, &c, 1);
+		vt_put_pipe(out, "", 1);
+		vt_get_pipe(in, &c, 1);
 		bad += vt_check(m + i, 0, LEN / 2, i) >= 0;
 		bad += vt_rdone(&q) || vt_check(m + LEN, 0, LEN / 3, 100 + i) >= 0;
 		vt_fill(m, 0, LEN, 200 + i);
-		put(out, "", 1);
-		get(in, &c, 1);
+		vt_put_pipe(out, "", 1);
+		vt_get_pipe(in, &c, 1);
 	}
 	vt_qp_destroy(&q);
 	vt_dereg(mr);
@@ -87,24 +75,24 @@ static void one(enum vt_kind kind, bool wire)
 	vt_open(&dev);
 	vt_qp_create(&dev, &q, VT_CFG(.wire = wire));
 	mr = vt_reg(&dev, kind, m, LEN, VT_RCV_ALL);
-	get(from[0], &peer, sizeof(peer));
-	put(to[1], &q.self, sizeof(q.self));
+	vt_get_pipe(from[0], &peer, sizeof(peer));
+	vt_put_pipe(to[1], &q.self, sizeof(q.self));
 	vt_qp_connect(&q, &peer);
 #define REMOTE(off) .remote = peer.addr + (off), .rkey = peer.rkey
 	for (i = 0; i < N && !bad; i++) {
-		get(from[0], &c, 1);
+		vt_get_pipe(from[0], &c, 1);
 		vt_fill(m, 0, LEN, i);
 		bad += vt_do(&q, VT_OP(.op = IBV_WR_RDMA_WRITE, .local = m, .len = LEN / 2,
 				       .lkey = mr->lkey, REMOTE(i)));
 		vt_fill(m + 7, 0, LEN / 3, 100 + i);
 		bad += vt_do(&q, VT_OP(.op = IBV_WR_SEND, .local = m + 7, .len = LEN / 3,
 				       .lkey = mr->lkey));
-		put(to[1], "", 1);
-		get(from[0], &c, 1);
+		vt_put_pipe(to[1], "", 1);
+		vt_get_pipe(from[0], &c, 1);
 		bad += vt_do(&q, VT_OP(.op = IBV_WR_RDMA_READ, .local = m + 3, .len = LEN - 100,
 				       .lkey = mr->lkey, REMOTE(50)));
 		bad += vt_check(m + 3, 50, LEN - 100, 200 + i) >= 0;
-		put(to[1], "", 1);
+		vt_put_pipe(to[1], "", 1);
 	}
 	is(bad, 0, "%s, %s: %d rounds of write, send and read", k, road, N);
 	is(waitpid(pid, &st, 0), pid, "%s, %s: the other process ends", k, road);

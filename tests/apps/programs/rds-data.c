@@ -9,7 +9,6 @@
  */
 #include <arpa/inet.h>
 #include <linux/rds.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+#include "data.h"
 
 #ifndef SOL_RDS
 #define SOL_RDS		276
@@ -28,22 +29,6 @@
 
 static struct in_addr here;
 static uint8_t *out, *in;
-
-static void die(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	exit(1);
-}
-
-static uint8_t byte_of(size_t at, int seed)
-{
-	return (at * 31 + (at >> 8) * 17 + (at >> 16) * 7 + seed * 101) & 0xff;
-}
 
 static void fill(uint8_t *p, size_t len, int seed)
 {

@@ -18,7 +18,6 @@
 #include <linux/sock_diag.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,31 +27,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "data.h"
+
 #ifndef AF_SMC
 #define AF_SMC		43
 #endif
 #define SMCPROTO_SMC	0		/* over IPv4 */
 #define TOTAL		(4 << 20)	/* each way; buffers are smaller */
 #define NETWORK		"ODP"		/* what the two devices are both on */
-
-static const char *me = "smc-data";
-
-static void die(const char *fmt, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "%s: ", me);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	exit(1);
-}
-
-static uint8_t byte_of(size_t at, int seed)
-{
-	return (at * 31 + (at >> 8) * 17 + (at >> 16) * 7 + seed * 101) & 0xff;
-}
 
 /* ---- netlink ---- */
 
