@@ -7,7 +7,7 @@
 #   make check              every test, on real kernels in VMs (as root)
 #   make check KERNEL=6.1 TEST=odp/     some of them
 #   make demo, make bench   in the same VMs
-#   make soak               everything at once for minutes, KERNEL=, SOAK_SECONDS=
+#   make soak               everything at once for minutes, a million faults; KERNEL=, SOAK_SECONDS=
 #   make clean; make distclean also drops the cached roots and kernels
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -56,7 +56,7 @@ check:
 demo:
 	@tests/demo/run $(firstword $(KERNEL))
 
-# SOAK_SECONDS=: how long on each kernel; SOAK_THREADS=8
+# SOAK_SECONDS=: how long on each kernel; SOAK_THREADS=8, SOAK_FAULTS=1000000
 soak:
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(vm)/soak $(KERNEL)
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * D4: a fault parks the queue pair, and that is all. A region of four times what its
+ * memory cgroup may have in memory is written and read at random, a page at a time, so
+ * that most pages have to come from swap, on both roads: the data is right, and not one
+ * of those faults costs a packet sent twice, a receiver not ready, or a time-out.
+ *
+ * FAULTS (12000) is how many there have to be at least; `make soak` has 1,000,000.
+ */
+#include "vt_mm.h"
+#include "vt_peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LIMIT	"8M"
+#define LEN	(32ul << 20)
+#define PAGES	(LEN / PAGE)
+
+static const char *const cost[] = {
+	"duplicate_request", "out_of_seq_request", "rcvd_rnr_err", "send_rnr_err",
+	"rcvd_seq_err", "completer_retry_err", "retry_exceeded_err", "retry_rnr_exceeded_err",
+};
+#define N_COST	(sizeof(cost) / sizeof(cost[0]))
+
+static unsigned long random_state = 1;
+
+static unsigned int below(unsigned int n)
+{
+	random_state = random_state * 6364136223846793005ul + 1442695040888963407ul;
+	return (random_state >> 33) % n;
+}
+
+/* One page of the peer's, written and then checked, or the other way round. */
+static int page(struct vt_peer *p, struct ibv_mr *mr, uint8_t *buf, unsigned int *version,
+		bool write)
+{
+	unsigned int i = below(PAGES);
+	uint64_t at = i * PAGE;
+	struct vt_op op = *VT_OP(.local = buf, .len = PAGE, .lkey = mr->lkey,
+				 .remote = p->addr.addr + at, .rkey = p->addr.rkey);
+	int bad;
+
+	if (write) {
+		vt_fill(buf, at, PAGE, ++version[i]);
+		op.op = IBV_WR_RDMA_WRITE;
+		return vt_do(&p->qp, &op);
+	}
+	op.op = IBV_WR_RDMA_READ;
+	bad = vt_do(&p->qp, &op);
+	return bad ?: version[i] ? vt_check(buf, at, PAGE, version[i]) >= 0 :
+				   vt_check_byte(buf, PAGE, 0) >= 0;
+}
+
+static void thrash(struct vt_dev *dev, bool wire)
+{
+	const char *text = getenv("FAULTS"), *road = wire ? "wire" : "local";
+	long long want = (text ? atoll(text) : vt_slow() ? 2000 : 12000) / 2, faults, before;
+	unsigned int *version = calloc(PAGES, sizeof(*version));
+	long long cost_before[N_COST], pins = vt_pins();
+	uint8_t *buf = vt_map(PAGE);
+	unsigned long n = 0, bad = 0;
+	struct vt_peer p;
+	struct ibv_mr *mr;
+	unsigned int i;
+
+	vt_peer_open(dev, &p, VT_ODP, LEN, wire, vt_cgroup_enter);
+	mr = vt_reg(dev, VT_PINNED, buf, PAGE, VT_RCV_ALL);
+	for (i = 0; i < N_COST; i++)
+		cost_before[i] = vt_counter(dev, cost[i]);
+	before = faults = vt_counter(dev, "odp_faults");
+	while (faults - before < want && n < (unsigned long)want * 20 && !bad) {
+		bad += !!page(&p, mr, buf, version, n & 1);
+		if (!(++n % 256))
+			faults = vt_counter(dev, "odp_faults");
+	}
+	is(bad, 0, "%s: the data is right, %lu times a page", road, n);
+	faults -= before;
+	ok(faults >= want, "%s: %lld faults", road, faults);
+	for (i = 0; i < N_COST; i++)
+		is(vt_counter(dev, cost[i]) - cost_before[i], 0, "%s: %s", road, cost[i]);
+	is(vt_pins() - pins, 1, "%s: nothing is pinned but the buffer", road);
+	vt_dereg(mr);
+	is(vt_peer_close(&p), 0, "%s: the owner ends", road);
+	free(version);
+}
+
+int main(void)
+{
+	struct vt_dev dev;
+
+	vt_swap_on(256);
+	vt_cgroup();
+	vt_cgroup_set("memory.max", LIMIT);
+	vt_open(&dev);
+	vt_need(&dev, VT_ODP);
+	thrash(&dev, false);
+	thrash(&dev, true);
+	vt_close(&dev);
+	return done();
+}
