@@ -183,6 +183,8 @@ struct rxe_resp {
 	struct timer_list rnr_timer;
 	unsigned long rnr_due;		/* bit 0, set by the timer */
 	bool rnr_told;
+	const struct sk_buff *parked_last;	/* the last that waits; not to be followed */
+	u32 parked_psn;				/* its PSN */
 	/* UC, parked for a local sender: it waits; it waited long enough */
 	bool sender_waits, deaf;
 	bool last_wqe_told;

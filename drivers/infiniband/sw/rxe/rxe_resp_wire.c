@@ -5,10 +5,11 @@
  * a fault.
  *
  * Parking (D4). While a fault is pending packets wait in the queue, which is
- * bounded. If the fault outlasts half of the time-out, the packet it is for is
+ * bounded. If the fault outlasts half of the time-out, or the peer sends again what
+ * waits already, because its own time-out is a shorter one, the packet it is for is
  * answered with RNR NAK and the queue is emptied: from then on every copy of
  * an expected packet gets an RNR NAK at once until the fault has ended. The
- * peer's time-out never runs out, and its RNR retry count decides how long it
+ * peer's time-out does not run out again, and its RNR retry count decides how long it
  * waits (7: for ever).
  */
 #include "rxe_qp.h"
@@ -17,8 +18,8 @@
 
 /* RNR NAK of a parked responder asks the peer to come back in 122.88 ms. */
 #define PARKED_RNR_CODE		27
-/* Longest a peer without a known time-out is left without an answer. */
-#define PARKED_PATIENCE_MS	200
+/* Longest a peer is left without an answer that does not ask again. */
+#define PARKED_PATIENCE_MS	1000
 /* Between two congestion notifications to a peer. */
 #define CNP_INTERVAL_NS		(50 * NSEC_PER_USEC)
 
@@ -127,6 +128,26 @@ static void deliver_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 		send_reply(qp, reply);
 }
 
+/* Has the peer begun to send again what it has sent before? Looks at what is new. */
+static bool peer_asks_again(struct rxe_qp *qp)
+{
+	struct sk_buff *last = skb_peek_tail(&qp->resp.side.rxq);
+	struct rxe_resp *r = &qp->resp;
+	struct rxe_pkt pkt;
+	bool again;
+
+	if (!last || last == r->parked_last ||
+	    rxe_wire_parse(rxe_rx_bth(last), last->len, &pkt) ||
+	    !rxe_rx_is_peer(&qp->path, last))
+		return false;
+	/* nothing waits yet: the fault is for a READ */
+	again = rxe_psn_cmp(pkt.psn, r->parked_last ? r->parked_psn :
+				     rxe_psn_add(r->psn, -1)) <= 0;
+	r->parked_last = last;
+	r->parked_psn = pkt.psn;
+	return again;
+}
+
 static void start_patience(struct rxe_qp *qp)
 {
 	u64 ns = qp->attr.timeout ? 4096ULL << qp->attr.timeout :
@@ -134,6 +155,9 @@ static void start_patience(struct rxe_qp *qp)
 
 	ns = min_t(u64, ns / 2, PARKED_PATIENCE_MS * NSEC_PER_MSEC);
 	clear_bit(0, &qp->resp.rnr_due);
+	qp->resp.parked_last = NULL;
+	if (qp->type == IB_QPT_RC)
+		peer_asks_again(qp);
 	mod_timer(&qp->resp.rnr_timer,
 		  jiffies + max(1UL, nsecs_to_jiffies(ns)));
 }
@@ -147,7 +171,7 @@ static void while_parked(struct rxe_qp *qp)
 
 	if (qp->type != IB_QPT_RC)
 		return;
-	if (test_and_clear_bit(0, &r->rnr_due) && !r->rnr_told) {
+	if (!r->rnr_told && (test_and_clear_bit(0, &r->rnr_due) || peer_asks_again(qp))) {
 		r->rnr_told = true;
 		r->nak_sent = true;
 		if (r->reading) {
