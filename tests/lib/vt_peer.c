@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-#define _GNU_SOURCE
 #include "vt_peer.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
+
+static struct vt_peer *peers;
 
 struct question {
 	size_t len;
@@ -22,7 +23,7 @@ void vt_put_pipe(int fd, const void *p, size_t n)
 		bail("the other process is gone");
 }
 
-static void child(enum vt_kind kind, size_t len, bool wire, int in, int out)
+static void child(enum vt_kind kind, size_t len, const struct vt_cfg *cfg, int in, int out)
 {
 	struct vt_addr peer;
 	struct question q;
@@ -34,7 +35,7 @@ static void child(enum vt_kind kind, size_t len, bool wire, int in, int out)
 
 	m = vt_map(len);
 	vt_open(&dev);
-	vt_qp_create(&dev, &qp, VT_CFG(.wire = wire));
+	vt_qp_create(&dev, &qp, cfg);
 	mr = vt_reg(&dev, kind, m, len, VT_RCV_ALL);
 	qp.self.addr = (uintptr_t)m;
 	qp.self.rkey = mr->rkey;
@@ -53,7 +54,7 @@ static void child(enum vt_kind kind, size_t len, bool wire, int in, int out)
 }
 
 void vt_peer_open(struct vt_dev *dev, struct vt_peer *p, enum vt_kind kind, size_t len,
-		  bool wire, void (*prepare)(void))
+		  const struct vt_cfg *cfg, void (*prepare)(void))
 {
 	int to[2], from[2];
 	char c;
@@ -62,19 +63,24 @@ void vt_peer_open(struct vt_dev *dev, struct vt_peer *p, enum vt_kind kind, size
 		bail("pipe: %m");
 	p->pid = fork();
 	if (!p->pid) {
-		/* Only ours: others of our parent's children end when it closes theirs. */
-		close_range(3, to[0] - 1, 0);
-		close_range(to[0] + 1, from[1] - 1, 0);
-		close_range(from[1] + 1, ~0u, 0);
+		close(to[1]);
+		close(from[0]);
+		/* Who has these is told to end by their being closed. */
+		for (; peers; peers = peers->next) {
+			close(peers->to);
+			close(peers->from);
+		}
 		if (prepare)
 			prepare();
-		child(kind, len, wire, to[0], from[1]);
+		child(kind, len, cfg, to[0], from[1]);
 	}
 	close(to[0]);
 	close(from[1]);
 	p->to = to[1];
 	p->from = from[0];
-	vt_qp_create(dev, &p->qp, VT_CFG(.wire = wire));
+	p->next = peers;
+	peers = p;
+	vt_qp_create(dev, &p->qp, cfg);
 	vt_get_pipe(p->from, &p->addr, sizeof(p->addr));
 	vt_put_pipe(p->to, &p->qp.self, sizeof(p->qp.self));
 	vt_qp_connect(&p->qp, &p->addr);
@@ -107,8 +113,12 @@ int vt_peer_read(struct vt_peer *p, struct ibv_mr *mr, void *to, size_t len)
 
 int vt_peer_close(struct vt_peer *p)
 {
+	struct vt_peer **link = &peers;
 	int st = -1;
 
+	while (*link != p)
+		link = &(*link)->next;
+	*link = p->next;
 	close(p->to);
 	waitpid(p->pid, &st, 0);
 	close(p->from);

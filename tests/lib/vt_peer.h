@@ -9,6 +9,7 @@
 #include "vt.h"
 
 struct vt_peer {
+	struct vt_peer *next;
 	pid_t pid;
 	int to, from;
 	struct vt_qp qp;	/* ours */
@@ -17,10 +18,10 @@ struct vt_peer {
 
 /*
  * Fork a process with @len bytes of @kind; @prepare, if any, is the first thing the
- * child does. The connection is by the wire if @wire.
+ * child does. @cfg is for both queue pairs.
  */
 void vt_peer_open(struct vt_dev *dev, struct vt_peer *p, enum vt_kind kind, size_t len,
-		  bool wire, void (*prepare)(void));
+		  const struct vt_cfg *cfg, void (*prepare)(void));
 
 /* Has it stream @seed in its first @len bytes? Asked of its CPU. */
 bool vt_peer_has(struct vt_peer *p, size_t len, uint64_t seed);

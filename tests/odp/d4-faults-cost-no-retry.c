@@ -65,7 +65,8 @@ static void thrash(struct vt_dev *dev, bool wire)
 	struct ibv_mr *mr;
 	unsigned int i;
 
-	vt_peer_open(dev, &p, VT_ODP, LEN, wire, vt_cgroup_enter);
+	/* Patient, for an emulated machine that is stopped for half a second now and then. */
+	vt_peer_open(dev, &p, VT_ODP, LEN, VT_CFG(.wire = wire, .timeout = 20), vt_cgroup_enter);
 	mr = vt_reg(dev, VT_PINNED, buf, PAGE, VT_RCV_ALL);
 	for (i = 0; i < N_COST; i++)
 		cost_before[i] = vt_counter(dev, cost[i]);

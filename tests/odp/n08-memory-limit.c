@@ -35,7 +35,7 @@ static void reclaimed(void)
 	size_t at;
 	int bad = 0;
 
-	vt_peer_open(&dev, &p, VT_ODP, LEN, false, vt_cgroup_enter);
+	vt_peer_open(&dev, &p, VT_ODP, LEN, VT_CFG(), vt_cgroup_enter);
 	for (at = 0; at < LEN; at += MIB) {
 		vt_fill(buf, at, MIB, 1);
 		bad += !!part(&p, IBV_WR_RDMA_WRITE, at);
@@ -66,7 +66,7 @@ static void killed(bool wire)
 	size_t at;
 	int st = 0;
 
-	vt_peer_open(&dev, &p, VT_ODP, LEN, wire, vt_cgroup_enter);
+	vt_peer_open(&dev, &p, VT_ODP, LEN, VT_CFG(.wire = wire), vt_cgroup_enter);
 	for (at = 0; at < LEN && !st; at += MIB)
 		st = part(&p, IBV_WR_RDMA_WRITE, at);
 	ok(st && st != VT_TIMEOUT, "%s: at the limit the write fails (%s)", k,

@@ -49,7 +49,7 @@ static void one(enum vt_kind kind, bool wire)
 	struct vt_peer p;
 	int st;
 
-	vt_peer_open(&dev, &p, kind, LEN, wire, vt_cgroup_enter);
+	vt_peer_open(&dev, &p, kind, LEN, VT_CFG(.wire = wire), vt_cgroup_enter);
 	ok(freeze(true), "%s, %s: frozen, with nothing in its memory", k, road);
 	is(put(&p, 1), 0, "%s, %s: it is written", k, road);
 	ok(finds(&p, 1), "%s, %s: and read", k, road);

@@ -42,7 +42,7 @@ int main(void)
 	pins = vt_pins();
 
 	for (i = 0; i < OWNERS; i++)
-		vt_peer_open(&dev, &owner[i], VT_ODP, LEN, false, NULL);
+		vt_peer_open(&dev, &owner[i], VT_ODP, LEN, VT_CFG(), NULL);
 	for (i = 0; i < OWNERS; i++) {
 		vt_fill(buf, 0, LEN, i);
 		bad += !!vt_peer_write(&owner[i], mr, buf, LEN);
