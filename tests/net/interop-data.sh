@@ -6,7 +6,7 @@
 # is on demand, theirs pinned.
 #
 # timeout: 150
-# kernels: 6.1 6.12 7.3 (the debug kernel is no user's)
+# kernels: 6.1 7.3
 # peer: stock
 . "$(dirname "$0")/../lib/cable.sh"
 

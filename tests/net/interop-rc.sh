@@ -5,7 +5,7 @@
 # with 16 queue pairs, each end in both roles.
 #
 # timeout: 200
-# kernels: 6.1 6.12 7.3 (the debug kernel is no user's)
+# kernels: 6.1 7.3
 # peer: stock
 . "$(dirname "$0")/../lib/cable.sh"
 

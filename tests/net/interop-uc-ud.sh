@@ -5,7 +5,7 @@
 # no room: what is in flight at once stays below what a receiver may queue.
 #
 # timeout: 200
-# kernels: 6.1 6.12 7.3 (the debug kernel is no user's)
+# kernels: 6.1 7.3
 # peer: stock
 . "$(dirname "$0")/../lib/cable.sh"
 
