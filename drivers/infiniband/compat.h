@@ -244,7 +244,20 @@ static inline bool compat_page_is_fsdax(const struct page *page)
 
 /* ---- timer ---- */
 #ifdef COMPAT_TIMER
+#include <linux/hrtimer.h>
 #include <linux/timer.h>
+
+static inline void compat_hrtimer_setup(struct hrtimer *t,
+					enum hrtimer_restart (*fn)(struct hrtimer *),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	hrtimer_init(t, clock, mode);
+	t->function = fn;
+#else
+	hrtimer_setup(t, fn, clock, mode);
+#endif
+}
 
 /* The object around a timer. */
 #define compat_timer_container(var, t, member) \

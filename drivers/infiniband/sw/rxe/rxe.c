@@ -49,6 +49,10 @@ static const struct ib_device_attr rxe_attr = {
 	.max_sge_rd		= RXE_MAX_SGE,
 	.max_cq			= RXE_MAX_CQ,
 	.max_cqe		= RXE_MAX_CQE,
+	.cq_caps = {
+		.max_cq_moderation_count	= U16_MAX,
+		.max_cq_moderation_period	= U16_MAX,
+	},
 	.max_mr			= RXE_MAX_MR_INDEX - RXE_MIN_MR_INDEX + 1,
 	.max_mw			= RXE_MAX_MW_INDEX - RXE_MIN_MW_INDEX + 1,
 	.max_pd			= RXE_MAX_PD,

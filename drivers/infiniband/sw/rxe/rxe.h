@@ -184,6 +184,10 @@ struct rxe_cq {
 	bool user;
 	bool broken;			/* overflowed: event raised once */
 	struct tasklet_struct notify;	/* kernel consumers: comp_handler outside the engine */
+	/* moderation: a handler is told of this many completions, or after so long */
+	u16 mod_count, mod_usecs;
+	u32 untold;			/* completions since the CQ was armed */
+	struct hrtimer mod_timer;
 };
 
 struct rxe_srq {

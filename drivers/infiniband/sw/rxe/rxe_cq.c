@@ -9,6 +9,9 @@
  * A kernel consumer's handler may post work and so come back into the engine;
  * it runs from a tasklet. The handler of a user's CQ only queues an event for
  * a reader and runs inline.
+ *
+ * Moderation holds a notification back: the CQ stays armed, completions that would
+ * have been told of are counted, and the last of them or the timer tells.
  */
 #include "rxe_verbs.h"
 
@@ -88,6 +91,58 @@ static void cq_overflow(struct rxe_cq *cq)
 		cq->ibcq.event_handler(&ev, cq->ibcq.cq_context);
 }
 
+/* Would whoever armed the CQ be told of this completion? */
+static bool cq_wanted(const struct rxe_cq *cq, const struct ib_wc *wc, bool solicited)
+{
+	return cq->armed & IB_CQ_NEXT_COMP ||
+	       (cq->armed & IB_CQ_SOLICITED &&
+		(solicited || wc->status != IB_WC_SUCCESS));
+}
+
+/* And now, or later? An error is told of at once. */
+static bool cq_due(struct rxe_cq *cq, const struct ib_wc *wc)
+{
+	if (likely(cq->mod_count <= 1 || !cq->mod_usecs) ||
+	    wc->status != IB_WC_SUCCESS || ++cq->untold >= cq->mod_count)
+		return true;
+	if (cq->untold == 1)
+		hrtimer_start(&cq->mod_timer, ns_to_ktime(cq->mod_usecs * NSEC_PER_USEC),
+			      HRTIMER_MODE_REL_SOFT);
+	return false;
+}
+
+static void cq_disarm(struct rxe_cq *cq)
+{
+	cq->armed = 0;
+	cq->untold = 0;
+}
+
+static void cq_tell(struct rxe_cq *cq)
+{
+	if (!cq->ibcq.comp_handler)
+		return;
+	if (cq->user)
+		cq->ibcq.comp_handler(&cq->ibcq, cq->ibcq.cq_context);
+	else
+		tasklet_schedule(&cq->notify);
+}
+
+static enum hrtimer_restart cq_mod_timer(struct hrtimer *t)
+{
+	struct rxe_cq *cq = container_of(t, struct rxe_cq, mod_timer);
+	unsigned long flags;
+	bool notify;
+
+	spin_lock_irqsave(&cq->lock, flags);
+	notify = cq->untold;
+	if (notify)
+		cq_disarm(cq);
+	spin_unlock_irqrestore(&cq->lock, flags);
+	if (notify)
+		cq_tell(cq);
+	return HRTIMER_NORESTART;
+}
+
 void rxe_cq_post(struct rxe_cq *cq, const struct ib_wc *wc, bool solicited)
 {
 	bool notify = false, overflow = false, pushed;
@@ -106,10 +161,8 @@ void rxe_cq_post(struct rxe_cq *cq, const struct ib_wc *wc, bool solicited)
 	if (!pushed) {
 		overflow = !cq->broken;
 		cq->broken = true;
-	} else if (cq->armed & IB_CQ_NEXT_COMP ||
-		   (cq->armed & IB_CQ_SOLICITED &&
-		    (solicited || wc->status != IB_WC_SUCCESS))) {
-		cq->armed = 0;
+	} else if (cq_wanted(cq, wc, solicited) && cq_due(cq, wc)) {
+		cq_disarm(cq);
 		notify = true;
 	}
 	spin_unlock_irqrestore(&cq->lock, flags);
@@ -117,12 +170,8 @@ void rxe_cq_post(struct rxe_cq *cq, const struct ib_wc *wc, bool solicited)
 	if (overflow)
 		cq_overflow(cq);
 
-	if (!notify || !cq->ibcq.comp_handler)
-		return;
-	if (cq->user)
-		cq->ibcq.comp_handler(&cq->ibcq, cq->ibcq.cq_context);
-	else
-		tasklet_schedule(&cq->notify);
+	if (notify)
+		cq_tell(cq);
 }
 
 /* Ring of at least @cqe elements, its mminfo in the response of either verb. */
@@ -184,9 +233,32 @@ int rxe_create_cq(struct ib_cq *ibcq, const struct ib_cq_init_attr *attr,
 
 	spin_lock_init(&cq->lock);
 	tasklet_setup(&cq->notify, cq_notify);
+	compat_hrtimer_setup(&cq->mod_timer, cq_mod_timer, CLOCK_MONOTONIC,
+			     HRTIMER_MODE_REL_SOFT);
 	cq->user = !!udata;
 	cq->queue = q;
 	ibcq->cqe = cq_capacity(q);
+	return 0;
+}
+
+/**
+ * rxe_modify_cq() - modify_cq verb: moderation
+ * @ibcq: CQ
+ * @count: completions that are worth a notification
+ * @usecs: microseconds that the first of fewer waits for it
+ *
+ * Off if @count is below two or @usecs is zero. What is held back is not: its time
+ * runs on. Process context. Return: 0.
+ */
+int rxe_modify_cq(struct ib_cq *ibcq, u16 count, u16 usecs)
+{
+	struct rxe_cq *cq = to_rcq(ibcq);
+	unsigned long flags;
+
+	spin_lock_irqsave(&cq->lock, flags);
+	cq->mod_count = count;
+	cq->mod_usecs = usecs;
+	spin_unlock_irqrestore(&cq->lock, flags);
 	return 0;
 }
 
@@ -244,6 +316,7 @@ int rxe_destroy_cq(struct ib_cq *ibcq, struct ib_udata *udata)
 	struct rxe_queue *q = cq->queue;
 	unsigned long flags;
 
+	hrtimer_cancel(&cq->mod_timer);
 	tasklet_kill(&cq->notify);
 	/* A netlink dump may still find the CQ. */
 	spin_lock_irqsave(&cq->lock, flags);

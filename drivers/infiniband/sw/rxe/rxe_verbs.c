@@ -211,6 +211,7 @@ static const struct ib_device_ops rxe_ops = {
 	.dealloc_pd = rxe_dealloc_pd,
 
 	.create_cq = rxe_create_cq,
+	.modify_cq = rxe_modify_cq,
 	COMPAT_OP_RESIZE_CQ(rxe_resize_cq),
 	.destroy_cq = rxe_destroy_cq,
 	.poll_cq = rxe_poll_cq,

@@ -8,6 +8,7 @@
 /* ---- rxe_cq.c ---- */
 int rxe_create_cq(struct ib_cq *ibcq, const struct ib_cq_init_attr *attr,
 		  struct compat_cq_udata *attrs);
+int rxe_modify_cq(struct ib_cq *ibcq, u16 count, u16 usecs);
 int rxe_resize_cq(struct ib_cq *ibcq, compat_cqe_t cqe, struct ib_udata *udata);
 int rxe_destroy_cq(struct ib_cq *ibcq, struct ib_udata *udata);
 int rxe_poll_cq(struct ib_cq *ibcq, int n, struct ib_wc *wc);
