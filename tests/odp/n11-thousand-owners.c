@@ -5,7 +5,7 @@
  * Nothing of them is left, and the device works on.
  *
  * timeout: 300
- * kernels: 6.1 7.3 (it takes a minute, with every debugging option many)
+ * kernels: 6.1 (it takes two minutes)
  */
 #include "vt_mm.h"
 #include "vt_peer.h"
