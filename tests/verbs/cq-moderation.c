@@ -140,8 +140,8 @@ int main(void)
 	is(moderate(p.a.cq, UINT16_MAX, UINT16_MAX / 1000), 0, "as much of it as can be");
 	is(ibv_req_notify_cq(p.a.cq, 0), 0, "arm");
 	post(mr->rkey + 1);
-	ok(event(VT_WAIT_MS), "an error has its event");
-	is(vt_done(&p.a), IBV_WC_REM_ACCESS_ERR, "and its completion");
+	is(vt_done(&p.a), IBV_WC_REM_ACCESS_ERR, "an error");
+	ok(event(0), "has its event with its completion");
 	vt_pair_close(&p);
 	vt_dereg(mr);
 	vt_close(&dev);

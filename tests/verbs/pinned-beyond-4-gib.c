@@ -2,7 +2,8 @@
 /*
  * A pinned region of 5 GiB and a bit: it registers, and what is written and read
  * through it, in one piece or across the places where 32 bits end, is where it should
- * be. The machine has less memory than that: 64 MiB are mapped over and over.
+ * be. The machine has less memory than that: 61 MiB are mapped over and over, which is no
+ * part of a power of two, so that an offset without its upper bits is another place.
  *
  * kernels: 6.1 6.12 7.3 (to pin so many pages takes a minute with every debugging option)
  */
@@ -13,7 +14,7 @@
 
 #define MIB	(1ul << 20)
 #define GIB	(1ul << 30)
-#define TURN	(64 * MIB)
+#define TURN	(61 * MIB)
 #define SIZE	(5 * GIB + 3 * PAGE)
 #define LEN	(MIB + 77)
 

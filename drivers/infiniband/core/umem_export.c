@@ -436,7 +436,8 @@ static void umem_hold_pieces(struct umem_hold *h, atomic64_t *e, u64 v,
  * @va: address of the first byte wanted
  * @len: bytes wanted
  * @flags: UMEM_READ or UMEM_WRITE
- * @h: filled on success: the first piece of what is wanted
+ * @h: filled on success: what is wanted, as far as it is found in one go; see
+ *	umem_hold_piece(), umem_hold_next()
  *
  * Context: any up to softirq. On success returns with preemption disabled;
  * umem_drop() ends that. In between do not sleep, fault, allocate, or take a

@@ -18,8 +18,8 @@
 #include <linux/types.h>
 
 /*
- * Entry: 40 bit frame number and four flags. Sixteen entries are a
- * group, which is held as one: its gate and its 19 bit hold count are in the first.
+ * Entry: 40 bit frame number and four flags. Sixteen entries are a group, which is held
+ * as one: its gate and its 19 bit hold count are in the first.
  */
 #define UMEM_GROUP		16
 #define UMEM_ENT_PFN_BITS	40

@@ -233,8 +233,9 @@ int main(int argc, char **argv)
 	static const int sizes[] = { 1, 48, 4047, 4096, 4097, 65536, 333333, LARGEST };
 	int a, b;
 
+	me = "rds-data";
 	if (argc != 2 || !inet_aton(argv[1], &here))
-		die("rds-data ADDRESS");
+		die("usage: rds-data ADDRESS");
 	out = malloc(LARGEST);
 	in = malloc(LARGEST);
 	a = end(4001);

@@ -261,6 +261,7 @@ int main(int argc, char **argv)
 	int listener, fd, status, one = 1;
 	pid_t child;
 
+	me = "smc-data";
 	if (argc == 4 && !strcmp(argv[1], "join")) {
 		join(argv[2], argv[3]);
 		return 0;
