@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "umem_dev.h"
+#include "vt.h"
 
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -18,21 +19,6 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-static long field(const char *path, const char *name)
-{
-	char line[256];
-	long value = -1;
-	FILE *f = fopen(path, "r");
-
-	must(f);
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)) &&
-		    strchr(" :\t", line[strlen(name)]))
-			value = strtol(line + strlen(name) + 1, NULL, 10);
-	fclose(f);
-	return value;
-}
 
 static void test_copy(void)
 {
@@ -76,18 +62,14 @@ static void test_copy(void)
 static void test_no_pin(void)
 {
 	char *p = anon(LEAF);
-	long pinned, now;
+	long long pinned;
 
 	memset(p, 1, LEAF);
-	pinned = field("/proc/vmstat", "nr_foll_pin_acquired") -
-		 field("/proc/vmstat", "nr_foll_pin_released");
+	pinned = vt_pins();
 	ok(fault(p, LEAF, W) == LEAF, "a fault translates 2 MiB");
 	ok(resident(p, LEAF) == LEAF, "which are resident");
-	now = field("/proc/vmstat", "nr_foll_pin_acquired") -
-	      field("/proc/vmstat", "nr_foll_pin_released");
-	ok(now == pinned, "no page is pinned");
-	ok(!field("/proc/self/status", "VmPin") && !field("/proc/self/status", "VmLck"),
-	   "nor locked");
+	ok(vt_pins() == pinned, "no page is pinned");
+	ok(!vt_status_kb("VmPin") && !vt_status_kb("VmLck"), "nor locked");
 	munmap(p, LEAF);
 }
 
