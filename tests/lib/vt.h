@@ -67,9 +67,10 @@ struct vt_cfg {
 	unsigned int access;	/* what the queue pair lets the peer do */
 };
 
-#define VT_CFG(...) (&(struct vt_cfg){ .depth = 64, .sge = 4, .timeout = 17,	\
-	.retry = 7, .rnr_retry = 7, .rnr_timer = 1, .rd_atomic = 16,		\
-	.access = VT_RCV_ALL, __VA_ARGS__ })
+/* A slow kernel's processors may stand still for longer than half a second's retries. */
+#define VT_CFG(...) (&(struct vt_cfg){ .depth = 64, .sge = 4,			\
+	.timeout = vt_slow() ? 19 : 17, .retry = 7, .rnr_retry = 7,		\
+	.rnr_timer = 1, .rd_atomic = 16, .access = VT_RCV_ALL, __VA_ARGS__ })
 
 /* Where a queue pair is, as its peer needs to know it; goes through pipes. */
 struct vt_addr {
@@ -124,7 +125,7 @@ void vt_open(struct vt_dev *dev);
 void vt_open_name(struct vt_dev *dev, const char *name);
 void vt_close(struct vt_dev *dev);
 bool vt_stock(void);
-bool vt_slow(void);
+bool vt_slow(void) __attribute__((pure));
 bool vt_has(const struct vt_dev *dev, enum vt_kind kind);
 /* One result (skip on a stock driver, else a failure) if @kind is missing. */
 bool vt_can(const struct vt_dev *dev, enum vt_kind kind);
