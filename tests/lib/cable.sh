@@ -27,7 +27,7 @@ ends()
 	local to=10.78.0.2
 	[ "$server" = there ] || to=10.78.0.1
 	mkfifo "$scratch/ready"
-	"$server" "$seconds" "ends serve '$list'" >"$scratch/ready" 2>&1 &
+	"$server" "$seconds" "ends serve $((seconds - 10)) '$list'" >"$scratch/ready" 2>&1 &
 	pid=$!
 	exec 5<"$scratch/ready"
 	while read -r -t "$seconds" word what <&5; do
