@@ -44,7 +44,9 @@ static void send_control(struct rxe_qp *qp, struct rxe_pkt *pkt)
 	pkt->qpn = qp->attr.dest_qp_num;
 	pkt->flags = rxe_opcodes[pkt->opcode].flags;
 	pkt->hdr_len = rxe_opcodes[pkt->opcode].hdr_len;
-	if (!rxe_tx_alloc(qp->rxe, &qp->path, pkt, &tx))
+	if (rxe_tx_alloc(qp->rxe, &qp->path, pkt, &tx))
+		rxe_count(qp->rxe, RXE_CNT_SEND_ERR);
+	else
 		rxe_tx_send(qp->rxe, &qp->path, &tx, NULL);
 }
 
