@@ -160,6 +160,8 @@ static inline bool umem_hold_next(struct umem_hold *h, size_t len)
 
 long umem_fault(struct umem_export *ex, unsigned long va, size_t len,
 		unsigned int flags);
+long umem_fault_nowait(struct umem_export *ex, unsigned long va, size_t len,
+		       unsigned int flags, u64 *fresh);
 
 /*
  * A fault that runs in a worker. The job belongs to the layer and has references

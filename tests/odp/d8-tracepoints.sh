@@ -23,6 +23,8 @@ done
 
 timeout 50 "$here/../net/traffic" local odp 1 >"$scratch/out" 2>&1
 ok $? "traffic on demand"
+timeout 50 "$here/d1-one-fault-batch-per-message" >"$scratch/out" 2>&1
+ok $? "to and from memory that is not there"
 grep -q "rxe_park: dev=$dev qpn=[0-9]* side=requester va=0x[0-9a-f]* len=[1-9]" $instance/trace
 ok $? "a requester parks"
 grep -q "rxe_resume: dev=$dev qpn=[0-9]* side=requester ns=[1-9][0-9]* ret=[1-9]" $instance/trace

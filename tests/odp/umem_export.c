@@ -101,6 +101,28 @@ static void test_range(void)
 	ok(b.invalidated_pages - a.invalidated_pages == 512 + 5 + 3, "page for page");
 }
 
+static void test_nowait(void)
+{
+	char *p = anon(8 * PAGE);
+	struct umem_test_stats a = stats(), b;
+
+	p[0] = p[PAGE] = p[3 * PAGE] = 1;
+	ok(fault(p + 5, 8 * PAGE - 5, UMEM_TEST_NOWAIT | W) == 2 * PAGE - 5 &&
+	   resident(p, 8 * PAGE) == 2 * PAGE, "without waiting comes what is there, up to a hole");
+	ok(fault(p + 2 * PAGE, 2 * PAGE, UMEM_TEST_NOWAIT) < 0 &&
+	   resident(p, 8 * PAGE) == 2 * PAGE, "in a hole nothing");
+	b = stats();
+	ok(b.faults - a.faults == 1 && b.fault_pages - a.fault_pages == 2,
+	   "that does not count as a fault");
+	mprotect(p + 3 * PAGE, PAGE, PROT_READ);
+	ok(fault(p + 3 * PAGE, 1, UMEM_TEST_NOWAIT | W) < 0 &&
+	   fault(p + 3 * PAGE, 1, UMEM_TEST_NOWAIT) == 1 && hit(p + 3 * PAGE, 0),
+	   "with the rights that there are");
+	munmap(p, 8 * PAGE);
+	ok(fault(p, 1, UMEM_TEST_NOWAIT) < 0 && fault(p, 0, UMEM_TEST_NOWAIT) < 0 &&
+	   fault((void *)-PAGE, 2 * PAGE, UMEM_TEST_NOWAIT) < 0, "and none where nothing is");
+}
+
 static void test_unmap(void)
 {
 	char *p = anon(16 * PAGE), c = 0;
@@ -507,6 +529,7 @@ int main(void)
 	test_copy();
 	test_no_pin();
 	test_range();
+	test_nowait();
 	test_unmap();
 	test_rights();
 	test_fork();

@@ -61,7 +61,7 @@ struct uverbs_attr_bundle;
 #define RXE_PARAM_H
 enum { RXE_MIN_MW_INDEX = 1 << 23 };
 
-static int entries_held, slow_accesses, broken_rules, pages_in_a_row;
+static int entries_held, slow_accesses, lookups, broken_rules, pages_in_a_row;
 #define preempt_enable()	(entries_held--)
 
 static int softirqs_off;
@@ -196,6 +196,25 @@ int umem_copy_slow(struct umem_export *ex, unsigned long va, void *buf, size_t l
 	return 0;
 }
 
+/* A page or more of what is wanted, or nothing; in a cold space it is gone at once. */
+long umem_fault_nowait(struct umem_export *ex, unsigned long va, size_t len,
+		       unsigned int flags, u64 *fresh)
+{
+	unsigned long end = va + len;
+
+	if (entries_held || softirqs_off || !len)
+		broken_rules++;
+	lookups++;
+	if (!(rand() % 3))
+		return -EAGAIN;
+	for (; va < end && rand() % 8; va = (va | (PAGE_SIZE - 1)) + 1, ++*fresh) {
+		u8 *state = &ex->state[(va - USER) >> PAGE_SHIFT];
+
+		*state = max(*state, flags & UMEM_WRITE ? 2 : 1);
+	}
+	return 1;
+}
+
 /* Somebody else's addition comes in between now and then. */
 static u64 meddle;
 
@@ -229,6 +248,8 @@ static void fault(struct rxe_miss *m)
 /* ---- one side of a copy ---- */
 
 #define SEGS	6
+
+static struct rxe_mr_count count;
 
 struct side {
 	struct umem_export ex;
@@ -283,6 +304,7 @@ static void make_side(struct side *s)
 		seg->length = n;
 		mr->iova = 0xdead000ULL + rand();	/* must not matter */
 		mr->ex = &s->ex;
+		mr->count = &count;
 		switch (rand() % 5) {
 		case 0:
 			seg->mr = NULL;
@@ -399,7 +421,7 @@ static void test_atomic(void)
 /* At a word that always misses. */
 static void test_atomic_slow(void)
 {
-	struct rxe_mr mr = { .kind = RXE_MR_ODP, .start = USER, .ex = &src.ex };
+	struct rxe_mr mr = { .kind = RXE_MR_ODP, .start = USER, .ex = &src.ex, .count = &count };
 	struct rxe_seg seg = { .mr = &mr, .off = 4096 + 16, .length = 8 };
 	struct rxe_stop stop;
 	u64 *word, old = 0;
@@ -422,6 +444,14 @@ static void test_atomic_slow(void)
 	seg.off += 4;
 	ok(rxe_atomic(&seg, RXE_ATOMIC_WRITE, 1, 0, NULL, RXE_COPY_SLOW, &stop) == -EINVAL,
 	   "misaligned is refused there too");
+	seg.off -= 4;
+	lookups = 0;
+	ok(rxe_atomic(&seg, RXE_ATOMIC_WRITE, 1, 0, NULL, RXE_COPY_LOOKUP, &stop) == -EAGAIN &&
+	   lookups && lookups <= RXE_LOOKUPS, "what is gone at once is not looked up for ever");
+	src.ex.cold = false;
+	while (rxe_atomic(&seg, RXE_ATOMIC_WRITE, 8, 0, NULL, RXE_COPY_LOOKUP, &stop) == -EAGAIN)
+		;
+	ok(*word == 8, "what stays is written");
 }
 
 /* A fast registration that ended, or was followed by another, under an open segment. */
@@ -470,7 +500,11 @@ int main(void)
 	dst.ex.mem = aligned_alloc(PAGE_SIZE, PAGES * PAGE_SIZE);
 	for (i = 0; i < 100; i++)
 		bad += !copy_once(0);
-	ok(!bad, "copies with misses arrive, byte by byte");
+	ok(!bad && !lookups, "copies with misses arrive, byte by byte");
+	for (bad = i = 0; i < 100; i++)
+		bad += !copy_once(RXE_COPY_LOOKUP);
+	ok(!bad && lookups && count.faults.v && count.fault_pages.v >= count.faults.v,
+	   "those that look up what is resident do too, and count it");
 	for (bad = i = 0; i < 100; i++)
 		bad += !copy_once(RXE_COPY_SLOW);
 	ok(!bad && slow_accesses, "copies on the slow road arrive without a fault");

@@ -86,6 +86,7 @@ struct umem_filling {
 	struct umem_export *ex;
 	unsigned int flags;
 	const bool *stop;	/* set when nobody wants it any more; or NULL */
+	bool nowait;		/* what would have to be waited for is not there */
 	u64 batches;		/* lookups made */
 	u64 fresh;		/* entries that became valid */
 };
@@ -163,10 +164,16 @@ static noinline_for_stack long umem_fill_batch(struct umem_filling *f,
 	long snap, got, i;
 
 	f->batches++;
-	umem_wait_invalidation(ex, va);
+	if (!f->nowait)
+		umem_wait_invalidation(ex, va);
+	else if (umem_table_active(&ex->table, va))
+		return -EAGAIN;
 	snap = umem_table_snap(&ex->table, va);
 
-	mmap_read_lock(mm);
+	if (!f->nowait)
+		mmap_read_lock(mm);
+	else if (!mmap_read_trylock(mm))
+		return -EAGAIN;
 	got = compat_get_user_pages_remote(mm, va, nr, umem_gup_flags(f->flags),
 					   pages, &locked);
 	if (locked)
@@ -177,7 +184,9 @@ static noinline_for_stack long umem_fill_batch(struct umem_filling *f,
 	for (i = 0; i < got; i++)
 		pfn[i] = page_to_pfn(pages[i]);
 	/* Not before, or touching what is not mapped would cost memory. */
-	ret = umem_table_populate(&ex->table, va, GFP_KERNEL_ACCOUNT);
+	ret = umem_table_populate(&ex->table, va, f->nowait ?
+				  GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT :
+				  GFP_KERNEL_ACCOUNT);
 	if (!ret)
 		ret = umem_table_install(&ex->table, va, pfn, got,
 					 f->flags & UMEM_WRITE, snap);
@@ -250,7 +259,7 @@ static int umem_fill_range(struct umem_filling *f, unsigned long *va,
 				return -EINTR;
 			ret = umem_fill_batch(f, *va, nr);
 		}
-		if (ret == -EAGAIN && ++tries < UMEM_TRIES)
+		if (ret == -EAGAIN && !f->nowait && ++tries < UMEM_TRIES)
 			continue;
 		if (ret < 0)
 			return ret;
@@ -286,7 +295,7 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	/* Take what is resident: what is not does not end it. */
 	at = upto;
 	more = err;
-	while (more == -ENOENT && at < end) {
+	while (more == -ENOENT && at < end && !f->nowait) {
 		at = umem_next_table(mm, at + PAGE_SIZE, end);
 		more = umem_fill_range(f, &at, end);
 		cond_resched();
@@ -296,6 +305,13 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 	mem_cgroup_put(memcg);
 	mmput_async(mm);
 
+	if (upto > va)
+		ret = min_t(size_t, upto - va, len);
+	else
+		ret = err == -ENOENT ? -EAGAIN : err;
+	if (f->nowait && ret < 0)
+		return ret;	/* a fault comes after it */
+
 	if (f->batches && (f->flags & UMEM_PREFETCH)) {
 		atomic64_inc(&c->prefetches);
 		atomic64_add(f->fresh, &c->prefetch_pages);
@@ -303,11 +319,6 @@ static long umem_fill(struct umem_filling *f, unsigned long va, size_t len)
 		atomic64_inc(&c->faults);
 		atomic64_add(f->fresh, &c->fault_pages);
 	}
-
-	if (upto > va)
-		ret = min_t(size_t, upto - va, len);
-	else
-		ret = err == -ENOENT ? -EAGAIN : err;
 	trace_umem_fault(mm, va, len, f->flags, f->batches, f->fresh,
 			 ktime_get_ns() - began, ret);
 	return ret;
@@ -345,6 +356,37 @@ long umem_fault(struct umem_export *ex, unsigned long va, size_t len,
 	return umem_fill(&f, va, len);
 }
 EXPORT_SYMBOL_GPL(umem_fault);
+
+/**
+ * umem_fault_nowait() - translate what is resident, without waiting
+ * @ex: export
+ * @va: first byte
+ * @len: bytes wanted
+ * @flags: UMEM_READ or UMEM_WRITE
+ * @fresh: entries that were not there before; added to
+ *
+ * Ends at the first page that is not resident, or cannot be had at once for an
+ * invalidation, a lock or want of memory: umem_fault() gets it, or says why not.
+ *
+ * Context: process; may be rescheduled, but waits for nobody. The caller must hold no
+ * lock that an invalidation may need.
+ * Return: the number of bytes from @va that are translated, at least 1, at most
+ * @len; or a negative error: use umem_fault().
+ */
+long umem_fault_nowait(struct umem_export *ex, unsigned long va, size_t len,
+		       unsigned int flags, u64 *fresh)
+{
+	struct umem_filling f = {
+		.ex = ex,
+		.flags = flags | UMEM_NOFAULT,
+		.nowait = true,
+	};
+	long ret = umem_fill(&f, va, len);
+
+	*fresh += f.fresh;
+	return ret;
+}
+EXPORT_SYMBOL_GPL(umem_fault_nowait);
 
 static void umem_job_put(struct umem_fault_job *job)
 {

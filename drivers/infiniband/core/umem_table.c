@@ -270,7 +270,7 @@ static void umem_table_trim(struct umem_table *t, unsigned long va)
  * umem_table_populate() - see to it that the leaf of an address exists
  * @t: table
  * @va: address
- * @gfp: how to allocate; must allow sleeping
+ * @gfp: how to allocate
  *
  * A leaf may be unlinked again at any time; umem_table_install() notices.
  *

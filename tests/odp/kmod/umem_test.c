@@ -181,6 +181,7 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct umem_test_io __user *uio = (void __user *)arg;
 	struct umem_test_stats st = { };
 	struct umem_stats us;
+	u64 fresh = 0;
 	struct umem_test_io io;
 
 	if (cmd == UMEM_TEST_CANCEL) {
@@ -212,7 +213,9 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		io.result = do_access(tf->ex, &io);
 		break;
 	case UMEM_TEST_DO_FAULT:
-		io.result = umem_fault(tf->ex, io.va, io.len, api_flags(&io));
+		io.result = io.flags & UMEM_TEST_NOWAIT ?
+			umem_fault_nowait(tf->ex, io.va, io.len, api_flags(&io), &fresh) :
+			umem_fault(tf->ex, io.va, io.len, api_flags(&io));
 		break;
 	case UMEM_TEST_ASYNC:
 	case UMEM_TEST_CHAIN:

@@ -11,6 +11,7 @@
 #define UMEM_TEST_PREFETCH	4
 #define UMEM_TEST_FAULT		16	/* on a miss, fault and try again */
 #define UMEM_TEST_SLOW		32	/* on a miss, take the slow road */
+#define UMEM_TEST_NOWAIT	64	/* fault only: umem_fault_nowait() */
 
 /**
  * struct umem_test_io - a range of the address space that opened the device

@@ -346,8 +346,7 @@ static bool store_answer(struct rxe_qp *qp, struct rxe_wqe *wqe, void *from,
 		return false;
 	}
 	dst.ahead = answer_len(wqe) - wqe->got;
-	if (rxe_copy(&dst, &src, len, qp->req.side.slow ? RXE_COPY_SLOW : 0,
-		     &stop) == len)
+	if (rxe_copy(&dst, &src, len, qp->req.side.copy_flags, &stop) == len)
 		stored = true;
 	else if (rxe_side_gave_up(&qp->req.side, &stop))
 		rxe_comp_fail(qp, IB_WC_LOC_PROT_ERR);

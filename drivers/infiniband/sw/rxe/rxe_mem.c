@@ -16,6 +16,9 @@
  * held piece to the next for RXE_COPY_STRETCH bytes, then lets go. What is accessed by
  * umem_copy_slow(), which sleeps, goes through a page of the kernel's: out of the
  * source, then into the destination, each by whichever way is open.
+ *
+ * A miss where the page is resident, a minor fault, costs more to wait for than to
+ * serve: in process context it is served at once, if that takes no waiting.
  */
 #include <linux/libnvdimm.h>
 #include <linux/uaccess.h>
@@ -24,6 +27,10 @@
 
 /* After so many bytes, or one piece more, a copy lets others preempt it. */
 #define RXE_COPY_STRETCH	(2 * UMEM_HOLD_MAX)
+
+/* Bytes that are looked up at a time, and how often where nothing moves. */
+#define RXE_LOOKUP_MAX	(16 << 20)
+#define RXE_LOOKUPS	3
 
 struct rxe_map {
 	void *p;
@@ -209,6 +216,29 @@ static noinline void rxe_stopped(const struct rxe_iter *it, u32 want,
 	stop->miss.flags = uflags;
 }
 
+/*
+ * Serves a miss at @it without waiting. False: the page is not resident, or somebody has
+ * to be waited for. @tries: since the last byte moved; a page that goes again at once is
+ * not looked up for ever.
+ */
+static noinline bool rxe_look_up(const struct rxe_iter *it, u32 want,
+				 unsigned int uflags, u32 *tries)
+{
+	struct rxe_stop stop;
+	u64 fresh = 0;
+	size_t len;
+
+	if ((*tries)++ >= RXE_LOOKUPS)
+		return false;
+	rxe_stopped(it, want, uflags, -EAGAIN, &stop);
+	len = min_t(size_t, stop.miss.len, RXE_LOOKUP_MAX);
+	if (umem_fault_nowait(stop.miss.ex, stop.miss.va, len, uflags, &fresh) < 0)
+		return false;
+	atomic64_inc(&stop.miss.count->faults);
+	atomic64_add(fresh, &stop.miss.count->fault_pages);
+	return true;
+}
+
 static inline void rxe_stop_clear(struct rxe_stop *stop)
 {
 	stop->side = RXE_STOP_NONE;
@@ -319,7 +349,7 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 	/* Zeroing these for each page would cost more than a small copy. */
 	struct rxe_map d compat_uninitialized, s compat_uninitialized;
 	unsigned long unread;
-	u32 done = 0, n, run;
+	u32 done = 0, lookups = 0, n, run;
 
 	rxe_stop_clear(stop);
 	while (done < len) {
@@ -340,6 +370,10 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			done += n;
 			continue;
 		}
+		if (unlikely(err == -EAGAIN && flags & RXE_COPY_LOOKUP) &&
+		    rxe_look_up(uflags & UMEM_WRITE ? dst : src, len - done,
+				uflags, &lookups))
+			continue;
 		if (unlikely(err)) {
 			rxe_stopped(uflags & UMEM_WRITE ? dst : src, len - done,
 				    uflags, err, stop);
@@ -361,6 +395,7 @@ u32 rxe_copy(struct rxe_iter *dst, struct rxe_iter *src, u32 len,
 			 rxe_map_step(&d, n, len - done));
 		rxe_unmap(&d);
 		rxe_unmap(&s);
+		lookups = 0;
 		if (unlikely(unread)) {
 			rxe_stopped(src, len - done, UMEM_READ, -EHWPOISON, stop);
 			break;
@@ -409,13 +444,17 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
 {
 	struct rxe_iter it = { .seg = seg, .nseg = 1 };
 	struct rxe_map m compat_uninitialized;
+	u32 lookups = 0;
 	u64 old = 0;
 	int err;
 
 	rxe_stop_clear(stop);
 	if (unlikely(seg->length < sizeof(u64)))
 		goto inval;
-	err = rxe_map(&it, sizeof(u64), UMEM_WRITE, &m);
+	do {
+		err = rxe_map(&it, sizeof(u64), UMEM_WRITE, &m);
+	} while (unlikely(err == -EAGAIN && flags & RXE_COPY_LOOKUP) &&
+		 rxe_look_up(&it, sizeof(u64), UMEM_WRITE, &lookups));
 	if (unlikely(err == -EAGAIN && flags & RXE_COPY_SLOW)) {
 		if (!IS_ALIGNED(seg->mr->start + seg->off, sizeof(u64)))
 			goto inval;

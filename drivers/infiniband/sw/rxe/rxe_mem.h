@@ -45,7 +45,7 @@ struct rxe_pagelist {
  */
 struct rxe_mr_count {
 	refcount_t ref;
-	atomic64_t faults;		/* times somebody waited for one */
+	atomic64_t faults;		/* misses that made some page translated, or waited for one */
 	atomic64_t fault_pages;		/* pages those made translated */
 	atomic64_t prefetches;		/* ranges of rxe_advise_mr() */
 };
@@ -178,7 +178,9 @@ struct rxe_stop {
 	struct rxe_miss miss;
 };
 
-#define RXE_COPY_SLOW	BIT(0)	/* kernel thread that may sleep: misses take umem_copy_slow() */
+/* What an operation may do about a miss; without any it ends there. */
+#define RXE_COPY_SLOW	BIT(0)	/* kernel thread that may sleep: umem_copy_slow() */
+#define RXE_COPY_LOOKUP	BIT(1)	/* process context: what is resident is translated */
 
 /**
  * rxe_seg_open_local() - check an lkey
@@ -229,10 +231,10 @@ void rxe_seg_close(struct rxe_seg *seg);
  * @dst: where to, advanced
  * @src: where from, advanced
  * @len: bytes wanted; both iterators must have room
- * @flags: RXE_COPY_SLOW or 0
+ * @flags: RXE_COPY_*
  * @stop: why fewer bytes were copied
  *
- * Any context up to softirq without RXE_COPY_SLOW. Holds at most two pages at a
+ * Any context up to softirq without flags. Holds at most two pages at a
  * time and nothing on return. Overlapping source and destination behave like
  * memmove() within a page. Machine checks on the source end as -EHWPOISON.
  * Returns the bytes copied.
@@ -258,7 +260,7 @@ enum rxe_atomic_op {
  * @swap_add: value to swap in, to add or to store
  * @compare: for RXE_ATOMIC_CMP_SWAP
  * @orig: previous value, host order; NULL if nobody asks
- * @flags: RXE_COPY_SLOW or 0
+ * @flags: RXE_COPY_*
  * @stop: why it was not done (side RXE_STOP_DST)
  *
  * Done with the CPU's own atomics on the page, hence atomic against CPUs and
@@ -272,7 +274,7 @@ int rxe_atomic(struct rxe_seg *seg, enum rxe_atomic_op op, u64 swap_add,
  * rxe_mem_flush() - write memory back to the persistence domain
  * @it: where from, advanced by what was written back
  * @len: bytes
- * @flags: RXE_COPY_SLOW or 0; misses end it either way
+ * @flags: RXE_COPY_*; misses end it whatever they are
  * @stop: why it ended early (side RXE_STOP_DST)
  *
  * For FLUSH with placement type persistent; global visibility needs only the

@@ -62,6 +62,7 @@ struct rxe_side {
 	u64 parked_at;			/* ktime, ns */
 	struct rxe_mr_count *count;	/* referenced while parked */
 	struct rxe_fault fault;
+	unsigned int copy_flags;	/* RXE_COPY_*, of this run */
 	bool slow;			/* next run takes the slow road (N6) */
 	bool again;			/* this run did not get to its memory: slow and tries stand */
 };

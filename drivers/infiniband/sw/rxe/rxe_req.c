@@ -334,8 +334,8 @@ static enum rxe_verdict hand_over(struct rxe_qp *qp, struct rxe_qp *peer,
 	if (rxe_rx_alloc(qp->rxe, path, pkt, &tx))
 		return RXE_DROPPED;
 	kseg.kbuf = tx.payload;
-	if (rxe_copy(&dst, it, pkt->payload,
-		     qp->req.side.slow ? RXE_COPY_SLOW : 0, stop) < pkt->payload) {
+	if (rxe_copy(&dst, it, pkt->payload, qp->req.side.copy_flags,
+		     stop) < pkt->payload) {
 		rxe_tx_free(&tx);
 		if (rxe_side_gave_up(&qp->req.side, stop))
 			return RXE_DROPPED;
@@ -422,8 +422,8 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 			rxe_resp_local_grh(peer, path, bytes);
 		start = it;
 		verdict = rxe_resp_request(peer, &pkt, npsn, &it, true,
-					   qp->req.side.slow ? RXE_COPY_SLOW : 0,
-					   &qp->req.side, &reply, &stop);
+					   qp->req.side.copy_flags, &qp->req.side,
+					   &reply, &stop);
 		if (verdict == RXE_LATER && rxe_qp_is_dgram(qp))
 			verdict = hand_over(qp, peer, path, &pkt, &start,
 					    &reply, &stop);
@@ -471,8 +471,7 @@ static enum outcome fill_payload(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	if (rxe_wqe_open(qp, wqe, 0, wqe->sent, seg, &it))
 		return fail_next(qp, wqe, IB_WC_LOC_PROT_ERR);
 	it.ahead = wqe->length - wqe->sent;
-	if (rxe_copy(&dst, &it, bytes, qp->req.side.slow ? RXE_COPY_SLOW : 0,
-		     &stop) < bytes)
+	if (rxe_copy(&dst, &it, bytes, qp->req.side.copy_flags, &stop) < bytes)
 		out = source_stopped(qp, wqe, &stop);
 	rxe_segs_close(seg, it.nseg);
 	return out;
@@ -558,7 +557,7 @@ static enum outcome fill_burst(struct rxe_qp *qp, struct rxe_wqe *wqe,
 		pkt.ackreq = ask_for_ack(qp, len == left);
 		p += rxe_wire_build(&pkt, p);
 		kseg.kbuf = p;
-		if (rxe_copy(&dst, &it, len, qp->req.side.slow ? RXE_COPY_SLOW : 0,
+		if (rxe_copy(&dst, &it, len, qp->req.side.copy_flags,
 			     &stop) < len)
 			out = source_stopped(qp, wqe, &stop);
 		memset(p + len, 0, pkt.pad);

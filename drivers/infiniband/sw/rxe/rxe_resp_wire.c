@@ -266,8 +266,7 @@ static bool read_payload(struct rxe_qp *qp, u32 off, void *to, u32 bytes)
 		.seg = &seg, .nseg = 1, .ahead = r->read.length - off,
 	};
 	rxe_iter_skip(&src, off);
-	ok = rxe_copy(&dst, &src, bytes, r->side.slow ? RXE_COPY_SLOW : 0,
-		      &stop) == bytes;
+	ok = rxe_copy(&dst, &src, bytes, r->side.copy_flags, &stop) == bytes;
 	if (!ok && rxe_side_gave_up(&r->side, &stop))
 		read_failed(qp, psn);
 	else if (!ok)
@@ -395,9 +394,8 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 	};
 	it.seg = &kseg;
 	it.ahead = pkt.payload;
-	verdict = rxe_resp_request(qp, &pkt, 1, &it, false,
-				   r->side.slow ? RXE_COPY_SLOW : 0, &r->side,
-				   &reply, &stop);
+	verdict = rxe_resp_request(qp, &pkt, 1, &it, false, r->side.copy_flags,
+				   &r->side, &reply, &stop);
 	if (verdict == RXE_DONE)
 		deliver_reply(qp, &reply);
 	if (r->reading)

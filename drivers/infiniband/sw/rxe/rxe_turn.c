@@ -256,6 +256,8 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx)
 		rxe_side_defer(s);
 		return true;
 	}
+	s->copy_flags = s->slow ? RXE_COPY_SLOW :
+			ctx != RXE_CTX_SOFTIRQ ? RXE_COPY_LOOKUP : 0;
 	return false;
 }
 
