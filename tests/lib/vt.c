@@ -537,6 +537,14 @@ int vt_done(struct vt_qp *q)
 	return next_wc(q, q->cq);
 }
 
+int vt_done_at_once(struct vt_qp *q, int *at_once)
+{
+	if (ibv_poll_cq(q->cq, 1, &q->wc) != 1)
+		return vt_done(q);
+	++*at_once;
+	return q->wc.status;
+}
+
 int vt_rdone(struct vt_qp *q)
 {
 	return next_wc(q, q->rcq);

@@ -179,6 +179,7 @@ int vt_post(struct vt_qp *q, const struct vt_op *op);
 int vt_recv(struct vt_qp *q, uint64_t id, struct ibv_mr *mr, void *addr, size_t len);
 bool vt_poll(struct ibv_cq *cq, struct ibv_wc *wc, int timeout_ms);
 int vt_done(struct vt_qp *q);	/* status of the next send completion */
+int vt_done_at_once(struct vt_qp *q, int *at_once);	/* ... counted if it is there already */
 int vt_rdone(struct vt_qp *q);	/* status of the next receive completion */
 int vt_do(struct vt_qp *q, const struct vt_op *op);	/* post, then vt_done() */
 /* Shorthands over vt_do() for one contiguous transfer. */

@@ -21,7 +21,6 @@ static void one(enum vt_kind kind, enum ibv_wr_opcode op, const char *name)
 	long long faults = vt_counter(&dev, "odp_faults"), parks = vt_counter(&dev, "parks");
 	int i, at_once = 0, failed = 0;
 	struct vt_pair p;
-	struct ibv_wc wc;
 
 	madvise(m, LEN, MADV_NOHUGEPAGE);
 	vt_fill(m, 0, LEN, 1);
@@ -37,12 +36,7 @@ static void one(enum vt_kind kind, enum ibv_wr_opcode op, const char *name)
 		vt_post(&p.a, VT_OP(.op = op, .local = other,
 				    .len = op == IBV_WR_ATOMIC_FETCH_AND_ADD ? 8 : 64,
 				    .lkey = omr->lkey, .remote = (uintptr_t)at, .rkey = mr->rkey));
-		if (ibv_poll_cq(p.a.cq, 1, &wc) == 1) {
-			at_once++;
-			failed += wc.status;
-		} else {
-			failed += vt_done(&p.a);
-		}
+		failed += vt_done_at_once(&p.a, &at_once);
 		if (op == IBV_WR_SEND)
 			failed += vt_rdone(&p.b);
 		/* An answer put the page's data there; the others took its own. */

@@ -13,7 +13,6 @@ static void one(struct vt_dev *dev, enum vt_kind kind, enum ibv_wr_opcode op, co
 	struct ibv_mr *mr = vt_reg(dev, kind, m, 65536, VT_RCV_ALL);
 	int i, at_once = 0, failed = 0;
 	struct vt_pair p;
-	struct ibv_wc wc;
 
 	vt_pair_open(dev, &p, VT_CFG());
 	vt_fill(m, 0, 65536, 1);
@@ -23,12 +22,7 @@ static void one(struct vt_dev *dev, enum vt_kind kind, enum ibv_wr_opcode op, co
 		vt_post(&p.a, VT_OP(.op = op, .local = m, .len = op == IBV_WR_SEND ? 64 : 8,
 				    .lkey = mr->lkey, .remote = (uintptr_t)m + 4096,
 				    .rkey = mr->rkey));
-		if (ibv_poll_cq(p.a.cq, 1, &wc) == 1) {
-			at_once++;
-			failed += wc.status;
-		} else {
-			failed += vt_done(&p.a);
-		}
+		failed += vt_done_at_once(&p.a, &at_once);
 		if (op == IBV_WR_SEND)
 			failed += vt_rdone(&p.b);
 	}
