@@ -11,8 +11,8 @@
  * Liveness of a segment: rxe_seg_open_*() takes a reference on the MR which
  * holds off rxe_dereg_mr(). It is kept for one bounded, non-sleeping stretch of
  * engine work and dropped before a QP parks; the key is opened again after.
- * Exception: the worker's slow road (RXE_COPY_SLOW) sleeps; it waits for no user
- * space, so neither does dereg.
+ * Exceptions: a lookup (RXE_COPY_LOOKUP) may be rescheduled, and the worker's slow road
+ * (RXE_COPY_SLOW) sleeps; neither waits for user space, so dereg does not either.
  */
 #ifndef RXE_MEM_H
 #define RXE_MEM_H
