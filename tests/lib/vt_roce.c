@@ -81,11 +81,19 @@ void vt_roce_send(struct vt_roce *p, size_t len, bool good)
 
 void vt_roce_send_raw(const void *p, size_t len)
 {
+	vt_roce_send_burst(p, len, 0);
+}
+
+void vt_roce_send_burst(const void *p, size_t len, size_t seg)
+{
 	struct sockaddr_in port = to;
 	static int fd = -1;
+	int size = seg;
 
 	if (fd < 0)
 		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)))
+		bail("UDP_SEGMENT %d: %m", size);
 	port.sin_port = htons(ROCE_PORT);
 	if (sendto(fd, p, len, 0, (void *)&port, sizeof(port)) != (ssize_t)len)
 		bail("sendto of %zu bytes: %m", len);

@@ -38,5 +38,7 @@ void vt_roce_reth(struct vt_roce *p, uint64_t addr, uint32_t rkey, uint32_t len)
 void vt_roce_send(struct vt_roce *p, size_t len, bool good);
 /* Nothing but bytes, shorter than any header, or without an ICRC. */
 void vt_roce_send_raw(const void *p, size_t len);
+/* The same, but @seg bytes to a datagram; the kernel carries them as one (UDP_SEGMENT). */
+void vt_roce_send_burst(const void *p, size_t len, size_t seg);
 
 #endif

@@ -101,6 +101,7 @@ enum rxe_counter {
 	RXE_CNT_SENT_MCAST,	/* packets to and from multicast groups */
 	RXE_CNT_RCVD_MCAST,
 	RXE_CNT_RDMA_BYTES,	/* sent, written and read by what RDMA_SEND counts */
+	RXE_CNT_RCVD_BURSTS,	/* of packets that came in as one */
 	RXE_CNT_MAX
 };
 
@@ -281,10 +282,10 @@ int rxe_destroy_ah(struct ib_ah *ibah, u32 flags);
 /* ---- engine entry for received packets ---- */
 
 /**
- * rxe_qp_receive() - give a validated packet to its QP
+ * rxe_qp_receive() - give a validated packet, or a burst, to its QP
  * @qp: destination, caller holds a reference
- * @skb: packet; network header set, data at the BTH. Headers are found with
- *	 rxe_rx_bth(), payload with rxe_rx_payload(), the ICRC is cut off; ownership
+ * @skb: struct rxe_rx_cb and network header set, data at the BTH; a burst is all for
+ *	 one side. What is in it is found with rxe_rx_bth() and its neighbours. Ownership
  *	 passes to the QP
  *
  * Softirq context.

@@ -129,7 +129,7 @@ bool rxe_comp_flush(struct rxe_qp *qp)
 	struct rxe_req *req = &qp->req;
 	u32 n;
 
-	skb_queue_purge(&req->side.rxq);
+	rxe_side_purge(&req->side);
 	compat_timer_delete(&req->timer);
 	compat_timer_delete(&req->rnr_timer);
 	req->rnr_wait = false;
@@ -482,7 +482,7 @@ static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 	struct rxe_reply reply = {};
 	struct rxe_pkt pkt;
 
-	if (rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt) ||
+	if (rxe_wire_parse(rxe_rx_bth(skb), rxe_rx_len(skb), &pkt) ||
 	    !rxe_rx_is_peer(&qp->path, skb))
 		return true;
 	if (pkt.flags & RXE_OP_CNP) {
@@ -525,8 +525,7 @@ bool rxe_comp_packets(struct rxe_qp *qp)
 		if (!response(qp, skb))
 			return true;
 		fail_refused(qp);
-		skb_unlink(skb, &side->rxq);
-		consume_skb(skb);
+		rxe_side_packet_done(side, skb);
 	}
 	return side->job;
 }

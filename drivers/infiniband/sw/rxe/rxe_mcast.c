@@ -271,18 +271,6 @@ int rxe_detach_mcast(struct ib_qp *ibqp, union ib_gid *gid, u16 lid)
 
 /* ---- receiving ---- */
 
-static void deliver(struct rxe_dev *rxe, u32 qpn, struct sk_buff *skb)
-{
-	struct rxe_qp *qp = rxe_qp_find(rxe, qpn);
-
-	if (!qp) {
-		kfree_skb(skb);
-		return;
-	}
-	rxe_qp_receive(qp, skb);
-	rxe_qp_put(qp);
-}
-
 void rxe_mcast_receive(struct rxe_dev *rxe, const struct in6_addr *mgid,
 		       struct sk_buff *skb)
 {
@@ -305,9 +293,9 @@ void rxe_mcast_receive(struct rxe_dev *rxe, const struct in6_addr *mgid,
 	for (i = 0; i + 1 < m->n; i++) {
 		copy = skb_clone(skb, GFP_ATOMIC);
 		if (copy)
-			deliver(rxe, m->qpn[i], copy);
+			rxe_rx_deliver(rxe, m->qpn[i], copy);
 	}
-	deliver(rxe, m->qpn[i], skb);
+	rxe_rx_deliver(rxe, m->qpn[i], skb);
 out:
 	rcu_read_unlock();
 }

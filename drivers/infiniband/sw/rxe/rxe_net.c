@@ -20,12 +20,15 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/mutex.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/slab.h>
 #include <linux/udp.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include <net/xfrm.h>
 #include <rdma/ib_cache.h>
 #include "rxe_net.h"
 
@@ -124,17 +127,6 @@ void rxe_rx_addrs(const struct sk_buff *skb, struct in6_addr *saddr,
 	}
 }
 
-static struct rxe_rx_cb *rx_cb(const struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct rxe_rx_cb) > sizeof_field(struct sk_buff, cb));
-	return (struct rxe_rx_cb *)skb->cb;
-}
-
-struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb)
-{
-	return rx_cb(skb)->rxe;
-}
-
 int rxe_rx_alloc(struct rxe_dev *rxe, const struct rxe_path *path,
 		 const struct rxe_pkt *pkt, struct rxe_tx *tx)
 {
@@ -149,7 +141,7 @@ int rxe_rx_alloc(struct rxe_dev *rxe, const struct rxe_path *path,
 	rxe_wire_build(pkt, __skb_put(skb, pkt->hdr_len));
 	tx->skb = skb;
 	tx->payload = __skb_put_zero(skb, pkt->payload + pkt->pad);
-	rx_cb(skb)->rxe = rxe;
+	*rxe_rx_cb(skb) = (struct rxe_rx_cb) { .packets = 1 };
 	return 0;
 }
 
@@ -208,6 +200,11 @@ static bool unchanged(const struct sk_buff *skb)
 	return skb->ip_summed == CHECKSUM_PARTIAL;
 }
 
+static bool pkey_ok(const struct rxe_pkt *pkt)
+{
+	return (pkt->pkey & 0x7fff) == 0x7fff;
+}
+
 static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
 {
 	u8 udp_bth[sizeof(struct udphdr) + IB_BTH_BYTES];
@@ -234,20 +231,38 @@ static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
 	return !memcmp(end, &want, sizeof(want));
 }
 
-/* Lets go of everything that belongs to the way here: a QP may keep it long. */
-static bool make_ours(struct sk_buff *skb, struct rxe_dev *rxe)
+/*
+ * Data moves on from the UDP header to the BTH. Lets go of everything that belongs to
+ * the way here: a QP may keep it long.
+ */
+static void make_ours(struct sk_buff *skb, u32 packets)
 {
-	/* copies a fragment's descriptor, not its bytes, if somebody listens in */
-	if (pskb_trim(skb, skb->len - RXE_ICRC_LEN))
-		return false;
 	skb_orphan(skb);
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
 	skb_ext_reset(skb);
 	skb->dev = NULL;
-	rx_cb(skb)->rxe = rxe;
+	*rxe_rx_cb(skb) = (struct rxe_rx_cb) { .packets = packets };
 	__skb_pull(skb, sizeof(struct udphdr));
-	return true;
+}
+
+/* @bytes: from the IP header to the ICRC, of all of them. */
+static void count_received(struct rxe_dev *rxe, u32 packets, u32 bytes)
+{
+	rxe_count_add(rxe, RXE_CNT_RCVD_PKTS, packets);
+	rxe_count_add(rxe, RXE_CNT_RCVD_BYTES, bytes);
+}
+
+void rxe_rx_deliver(struct rxe_dev *rxe, u32 qpn, struct sk_buff *skb)
+{
+	struct rxe_qp *qp = rxe_qp_find(rxe, qpn);
+
+	if (!qp) {
+		kfree_skb(skb);
+		return;
+	}
+	rxe_qp_receive(qp, skb);
+	rxe_qp_put(qp);
 }
 
 /* UDP has checked its length and checksum; data is at the UDP header. */
@@ -257,7 +272,6 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	struct in6_addr saddr, daddr;
 	struct rxe_dev *rxe;
 	struct rxe_pkt pkt;
-	struct rxe_qp *qp;
 	u32 ip_len, bytes;
 	bool mc;
 
@@ -277,27 +291,24 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	if (rxe_wire_parse(bth_of(skb), skb->len - around, &pkt))
 		goto bad;
 	mc = pkt.qpn == MULTICAST_QPN;
-	if ((pkt.pkey & 0x7fff) != 0x7fff || mc != rxe_is_group(&daddr))
+	if (!pkey_ok(&pkt) || mc != rxe_is_group(&daddr))
 		goto bad;
 	if (!unchanged(skb) && !icrc_ok(skb, ip_len))
 		goto bad;
 
 	bytes = ip_len + skb->len;
-	if (!make_ours(skb, rxe))
+	/* copies a fragment's descriptor, not its bytes, if somebody listens in */
+	if (pskb_trim(skb, skb->len - RXE_ICRC_LEN))
 		goto drop;
-	rxe_count(rxe, RXE_CNT_RCVD_PKTS);
-	rxe_count_add(rxe, RXE_CNT_RCVD_BYTES, bytes);
+	make_ours(skb, 1);
+	count_received(rxe, 1, bytes);
 
 	if (mc) {
 		rxe_count(rxe, RXE_CNT_RCVD_MCAST);
 		rxe_mcast_receive(rxe, &daddr, skb);
 		return 0;
 	}
-	qp = rxe_qp_find(rxe, pkt.qpn);
-	if (!qp)
-		goto drop;
-	rxe_qp_receive(qp, skb);
-	rxe_qp_put(qp);
+	rxe_rx_deliver(rxe, pkt.qpn, skb);
 	return 0;
 bad:
 	rxe_count(rxe, RXE_CNT_BAD_PKTS);
@@ -305,6 +316,144 @@ drop:
 	kfree_skb(skb);
 	return 0;
 }
+
+/* ---- bursts ---- */
+
+#if IS_ENABLED(CONFIG_NETFILTER)
+/*
+ * A burst that comes in through loopback, veth or a bridge is still one skb. UDP takes
+ * it apart for a socket like ours, which costs more than all that is done with its
+ * packets afterwards. So what is a burst beyond doubt is taken where UDP would get it,
+ * behind the filter rules; anything else goes on to UDP.
+ */
+
+/*
+ * How many packets there are, if each lies whole in a fragment and nothing else does,
+ * or 0. Data is at the IP header.
+ */
+static u32 burst_packets(const struct sk_buff *skb, u32 ip_len)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	u32 seg = info->gso_size, size = 0, i;
+
+	if (skb_headlen(skb) != ip_len + sizeof(struct udphdr) ||
+	    skb_has_frag_list(skb) || !info->nr_frags ||
+	    seg < IB_BTH_BYTES + RXE_ICRC_LEN || seg > MAX_PACKET)
+		return 0;
+	for (i = 0; i < info->nr_frags; i++) {
+		const struct page *page = skb_frag_page(&info->frags[i]);
+
+		if (!page || PageHighMem(page) || size % seg)
+			return 0;
+		size = skb_frag_size(&info->frags[i]);
+		if (!size)
+			return 0;
+	}
+	size %= seg;			/* of a last one that is shorter */
+	if (size && size < IB_BTH_BYTES + RXE_ICRC_LEN)
+		return 0;
+	return DIV_ROUND_UP(skb->data_len, seg);
+}
+
+/* Length of the IP header if UDP follows at once, or 0. Data is at the IP header. */
+static u32 udp_offset(const struct sk_buff *skb, u8 pf)
+{
+	if (pf == NFPROTO_IPV6)
+		return ipv6_hdr(skb)->nexthdr == IPPROTO_UDP ?
+		       sizeof(struct ipv6hdr) : 0;
+	return ip_hdr(skb)->protocol == IPPROTO_UDP && ip_hdr(skb)->ihl == 5 ?
+	       sizeof(struct iphdr) : 0;
+}
+
+/* Well formed, of a connected service, and all for one side of one QP? */
+static bool burst_ok(const struct sk_buff *skb, u32 packets, u32 *qpn)
+{
+	struct rxe_pkt first, pkt;
+	u32 i;
+
+	for (i = 0; i < packets; i++) {
+		if (rxe_wire_parse(rxe_rx_burst(skb, i),
+				   rxe_rx_burst_len(skb, i), &pkt))
+			return false;
+		if (!i)
+			first = pkt;
+		if (!pkey_ok(&pkt) || pkt.qpn != first.qpn ||
+		    (pkt.opcode ^ first.opcode) & RXE_OPCODE_TRANSPORT ||
+		    (pkt.flags ^ first.flags) & RXE_OP_RSP)
+			return false;
+	}
+	*qpn = first.qpn;
+	return (first.opcode & RXE_OPCODE_TRANSPORT) <= IB_OPCODE_UC;
+}
+
+static unsigned int burst_in(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	u32 ip_len, packets, qpn, bytes;
+	struct in6_addr saddr, daddr;
+	const struct udphdr *udp;
+	struct rxe_dev *rxe;
+
+	if (!skb_is_gso(skb) || !unchanged(skb) ||
+	    !(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4))
+		return NF_ACCEPT;
+	ip_len = udp_offset(skb, state->pf);
+	packets = ip_len ? burst_packets(skb, ip_len) : 0;
+	if (!packets)
+		return NF_ACCEPT;
+	udp = (const struct udphdr *)(skb->data + ip_len);
+	if (udp->dest != htons(RXE_UDP_PORT) ||
+	    ntohs(udp->len) != skb->len - ip_len)
+		return NF_ACCEPT;
+	rxe_rx_addrs(skb, &saddr, &daddr);
+	rxe = dev_of_packet(state->net, skb, &daddr);
+	if (!rxe || !burst_ok(skb, packets, &qpn) ||
+	    !xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, state->pf))
+		return NF_ACCEPT;
+
+	bytes = packets * (ip_len + sizeof(struct udphdr)) + skb->data_len;
+	__skb_pull(skb, ip_len);
+	make_ours(skb, packets);
+	count_received(rxe, packets, bytes);
+	rxe_count(rxe, RXE_CNT_RCVD_BURSTS);
+	rxe_rx_deliver(rxe, qpn, skb);
+	return NF_STOLEN;
+}
+
+static const struct nf_hook_ops burst_hooks[] = {
+	{
+		.hook = burst_in,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_LOCAL_IN,
+		.priority = NF_IP_PRI_LAST,
+	},
+	{
+		.hook = burst_in,
+		.pf = NFPROTO_IPV6,
+		.hooknum = NF_INET_LOCAL_IN,
+		.priority = NF_IP6_PRI_LAST,
+	},
+};
+
+static int bursts_open(struct net *net)
+{
+	return nf_register_net_hooks(net, burst_hooks, ARRAY_SIZE(burst_hooks));
+}
+
+static void bursts_close(struct net *net)
+{
+	nf_unregister_net_hooks(net, burst_hooks, ARRAY_SIZE(burst_hooks));
+}
+#else
+static int bursts_open(struct net *net)
+{
+	return 0;
+}
+
+static void bursts_close(struct net *net)
+{
+}
+#endif
 
 /* ---- sockets ---- */
 
@@ -333,8 +482,10 @@ static struct socket *open_socket(struct net *net, u8 family)
 
 static void close_sockets(struct rxe_ns *ns)
 {
-	if (ns->sock4)
+	if (ns->sock4) {
+		bursts_close(sock_net(ns->sock4->sk));
 		compat_udp_tunnel_release(ns->sock4);
+	}
 	if (ns->sock6)
 		compat_udp_tunnel_release(ns->sock6);
 	ns->sock4 = NULL;
@@ -344,10 +495,16 @@ static void close_sockets(struct rxe_ns *ns)
 static int open_sockets(struct net *net, struct rxe_ns *ns)
 {
 	struct socket *sock;
+	int err;
 
 	sock = open_socket(net, AF_INET);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
+	err = bursts_open(net);
+	if (err) {
+		compat_udp_tunnel_release(sock);
+		return err;
+	}
 	ns->sock4 = sock;
 
 	sock = open_socket(net, AF_INET6);

@@ -125,19 +125,65 @@ bool rxe_gauge_full(struct rxe_gauge *g);
 void rxe_gauge_kill(struct rxe_gauge *g);	/* process context; waits for a running drained() */
 
 /*
- * A packet handed to rxe_qp_receive() keeps its device in the last word of
- * skb->cb; the rest of it is the engine's.
+ * What came in is one packet, or a burst: packets of one size, the last one perhaps
+ * shorter, each whole in one page fragment with its ICRC and nothing in the linear
+ * part. They are handled one by one; all that is asked of an skb is about the one at
+ * hand. struct rxe_rx_cb is in skb->cb.
  */
 struct rxe_rx_cb {
-	u8 engine[40];
 	struct rxe_dev *rxe;
+	u16 packets;
+	u16 at;			/* the one at hand */
 };
+
+static inline struct rxe_rx_cb *rxe_rx_cb(const struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct rxe_rx_cb) > sizeof_field(struct sk_buff, cb));
+	return (struct rxe_rx_cb *)skb->cb;
+}
+
+static inline u32 rxe_rx_packets(const struct sk_buff *skb)
+{
+	return rxe_rx_cb(skb)->packets;
+}
+
+/* Goes on to the next packet of a burst; false if there is none. */
+static inline bool rxe_rx_next(struct sk_buff *skb)
+{
+	return ++rxe_rx_cb(skb)->at < rxe_rx_packets(skb);
+}
+
+/* Packet @i of a burst. */
+static inline u8 *rxe_rx_burst(const struct sk_buff *skb, u32 i)
+{
+	const skb_frag_t *frag = skb_shinfo(skb)->frags;
+	u32 off = i * skb_shinfo(skb)->gso_size;
+
+	while (off >= skb_frag_size(frag))
+		off -= skb_frag_size(frag++);
+	return skb_frag_address(frag) + off;
+}
+
+/* Its bytes from BTH to the end of the padding. */
+static inline u32 rxe_rx_burst_len(const struct sk_buff *skb, u32 i)
+{
+	u32 seg = skb_shinfo(skb)->gso_size;
+
+	return min(seg, skb->data_len - i * seg) - RXE_ICRC_LEN;
+}
 
 /* BTH of a received packet; its headers are contiguous. */
 static inline u8 *rxe_rx_bth(const struct sk_buff *skb)
 {
 	return skb_headlen(skb) ? skb->data :
-	       skb_frag_address(&skb_shinfo(skb)->frags[0]);
+	       rxe_rx_burst(skb, rxe_rx_cb(skb)->at);
+}
+
+/* Bytes of a received packet from BTH to the end of the padding. */
+static inline u32 rxe_rx_len(const struct sk_buff *skb)
+{
+	return rxe_rx_packets(skb) == 1 ? skb->len :
+	       rxe_rx_burst_len(skb, rxe_rx_cb(skb)->at);
 }
 
 /* Payload of a received packet, contiguous; @hdr_len as rxe_wire_parse() found it. */
@@ -181,8 +227,6 @@ static inline bool rxe_rx_is_peer(const struct rxe_path *path,
 	       ipv6_addr_equal(&daddr, &path->saddr);
 }
 
-struct rxe_dev *rxe_rx_dev(const struct sk_buff *skb);
-
 /* Has somebody on the way marked the packet, because of congestion (RFC 3168)? */
 static inline bool rxe_rx_marked(const struct sk_buff *skb)
 {
@@ -210,6 +254,9 @@ void rxe_net_del(struct rxe_dev *rxe);
 /* Module load and unload. Exit waits for packets that still have a gauge. */
 int rxe_net_init(void);
 void rxe_net_exit(void);
+
+/* To a QP, see rxe_qp_receive(); @skb is consumed, the QP need not exist. */
+void rxe_rx_deliver(struct rxe_dev *rxe, u32 qpn, struct sk_buff *skb);
 
 /* rxe_net.c -> rxe_tx.c */
 void rxe_gauges_wait(void);

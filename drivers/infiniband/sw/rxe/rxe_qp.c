@@ -367,8 +367,8 @@ static void reset(struct rxe_qp *qp)
 {
 	rxe_side_abandon(&qp->req.side, RXE_CTX_CALLER);
 	rxe_side_abandon(&qp->resp.side, RXE_CTX_CALLER);
-	skb_queue_purge(&qp->req.side.rxq);
-	skb_queue_purge(&qp->resp.side.rxq);
+	rxe_side_purge(&qp->req.side);
+	rxe_side_purge(&qp->resp.side);
 	drop_wqes(qp);
 	if (qp->user)
 		rxe_queue_consume(qp->sq, rxe_queue_pending(qp->sq));

@@ -53,7 +53,8 @@ struct rxe_side {
 	struct rxe_qp *qp;
 	bool (*run)(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget);
 	struct work_struct work;
-	struct sk_buff_head rxq;	/* packets not yet handled; own lock */
+	struct sk_buff_head rxq;	/* not yet handled; own lock */
+	u32 packets;			/* in rxq, a burst counts all of its own; lock of rxq */
 
 	/* owner only, but for job_state and job_result, which the job writes */
 	struct umem_fault_job *job;
@@ -297,6 +298,9 @@ bool rxe_side_parked(struct rxe_side *s, enum rxe_ctx ctx);
 bool rxe_side_gave_up(struct rxe_side *s, struct rxe_stop *stop);
 bool rxe_side_abandon(struct rxe_side *s, enum rxe_ctx ctx);
 void rxe_side_stop(struct rxe_side *s);
+bool rxe_side_enqueue(struct rxe_side *s, struct sk_buff *skb);
+void rxe_side_packet_done(struct rxe_side *s, struct sk_buff *skb);
+void rxe_side_purge(struct rxe_side *s);
 
 /* ---- rxe_qp.c ---- */
 void rxe_qp_error(struct rxe_qp *qp, enum ib_event_type event);

@@ -780,7 +780,7 @@ bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 		/* what was posted too early has been refused */
 		if (qp->user)
 			rxe_queue_consume(qp->sq, rxe_queue_pending(qp->sq));
-		skb_queue_purge(&req->side.rxq);
+		rxe_side_purge(&req->side);
 		return false;
 	}
 	if (rxe_side_parked(&req->side, ctx))

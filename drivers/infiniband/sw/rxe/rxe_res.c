@@ -79,8 +79,8 @@ int rxe_fill_res_qp_entry(struct sk_buff *msg, struct ib_qp *ibqp)
 		!rdma_nl_put_driver_u32(msg, "rq_parked",
 			!!READ_ONCE(qp->resp.side.job)) &&
 		!rdma_nl_put_driver_u32(msg, "packets_waiting",
-			skb_queue_len_lockless(&req->side.rxq) +
-			skb_queue_len_lockless(&qp->resp.side.rxq)));
+			READ_ONCE(req->side.packets) +
+			READ_ONCE(qp->resp.side.packets)));
 }
 
 /**

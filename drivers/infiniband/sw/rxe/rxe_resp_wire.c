@@ -139,7 +139,7 @@ static bool peer_asks_again(struct rxe_qp *qp)
 	bool again;
 
 	if (!last || last == r->parked_last ||
-	    rxe_wire_parse(rxe_rx_bth(last), last->len, &pkt) ||
+	    rxe_wire_parse(rxe_rx_bth(last), rxe_rx_len(last), &pkt) ||
 	    !rxe_rx_is_peer(&qp->path, last))
 		return false;
 	/* nothing waits yet: the fault is for a READ */
@@ -184,14 +184,14 @@ static void while_parked(struct rxe_qp *qp)
 		} else {
 			send_rnr(qp, r->psn);
 		}
-		skb_queue_purge(&r->side.rxq);
+		rxe_side_purge(&r->side);
 	}
-	while (r->rnr_told && (skb = skb_dequeue(&r->side.rxq))) {
-		if (!rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt) &&
+	while (r->rnr_told && (skb = skb_peek(&r->side.rxq))) {
+		if (!rxe_wire_parse(rxe_rx_bth(skb), rxe_rx_len(skb), &pkt) &&
 		    rxe_rx_is_peer(&qp->path, skb) &&
 		    rxe_psn_cmp(pkt.psn, r->psn) <= 0)
 			send_rnr(qp, pkt.psn);
-		consume_skb(skb);
+		rxe_side_packet_done(&r->side, skb);
 	}
 }
 
@@ -382,7 +382,7 @@ static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 	struct rxe_seg kseg;
 	struct rxe_pkt pkt;
 
-	if (rxe_wire_parse(rxe_rx_bth(skb), skb->len, &pkt))
+	if (rxe_wire_parse(rxe_rx_bth(skb), rxe_rx_len(skb), &pkt))
 		return true;
 	if (rxe_qp_is_dgram(qp))
 		rxe_rx_grh(skb, r->grh);
@@ -435,7 +435,7 @@ static bool flush_receives(struct rxe_qp *qp)
 	struct rxe_resp *r = &qp->resp;
 	u32 n;
 
-	skb_queue_purge(&r->side.rxq);
+	rxe_side_purge(&r->side);
 	r->reading = false;
 	r->in_msg = false;
 	for (n = 0; n <= qp->max_recv_wr; n++) {
@@ -491,7 +491,7 @@ bool rxe_resp_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 	if (state == IB_QPS_ERR)
 		return rxe_side_abandon(&r->side, ctx) && flush_receives(qp);
 	if (state < IB_QPS_RTR) {
-		skb_queue_purge(&r->side.rxq);
+		rxe_side_purge(&r->side);
 		return false;
 	}
 	if (rxe_side_parked(&r->side, ctx)) {
@@ -516,11 +516,10 @@ bool rxe_resp_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 		skb = skb_peek(&r->side.rxq);
 		if (!skb)
 			break;
-		*budget -= min(*budget, skb->len);
+		*budget -= min(*budget, rxe_rx_len(skb));
 		if (!request(qp, skb))
 			break;
-		skb_unlink(skb, &r->side.rxq);
-		consume_skb(skb);
+		rxe_side_packet_done(&r->side, skb);
 	}
 	flush_ack(qp);
 	if (r->side.job)
@@ -576,11 +575,8 @@ bool rxe_resp_enqueue(struct rxe_qp *qp, struct sk_buff *skb)
 {
 	struct rxe_side *side = &qp->resp.side;
 
-	if (skb_queue_len_lockless(&side->rxq) >= RXE_MAX_PARKED_PKTS) {
-		kfree_skb(skb);
+	if (!rxe_side_enqueue(side, skb))
 		return false;
-	}
-	skb_queue_tail(&side->rxq, skb);
 	if (!side->job)
 		rxe_side_defer(side);
 	return true;
@@ -597,9 +593,8 @@ void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
 	bool rsp = rxe_opcodes[opcode].flags & RXE_OP_RSP;
 	struct rxe_side *side = rsp ? &qp->req.side : &qp->resp.side;
 
-	if (((opcode & 0xe0) != transports[qp->type] &&
-	     !(opcode == RXE_OPCODE_CNP && qp->type == IB_QPT_RC)) ||
-	    skb_queue_len_lockless(&side->rxq) >= RXE_MAX_PARKED_PKTS) {
+	if ((opcode & RXE_OPCODE_TRANSPORT) != transports[qp->type] &&
+	    !(opcode == RXE_OPCODE_CNP && qp->type == IB_QPT_RC)) {
 		kfree_skb(skb);
 		return;
 	}
@@ -607,6 +602,6 @@ void rxe_qp_receive(struct rxe_qp *qp, struct sk_buff *skb)
 	if (rsp && (atomic_read(&side->turn) & RXE_TURN_OWNED ||
 		    READ_ONCE(side->job)))
 		rxe_count(qp->rxe, RXE_CNT_ACK_DEFERRED);
-	skb_queue_tail(&side->rxq, skb);
-	rxe_side_run(side, RXE_CTX_SOFTIRQ);
+	if (rxe_side_enqueue(side, skb))
+		rxe_side_run(side, RXE_CTX_SOFTIRQ);
 }

@@ -52,6 +52,7 @@ static const struct rdma_stat_desc stat_descs[STAT_MAX] = {
 	[RXE_CNT_SENT_MCAST].name		= "sent_mcast_pkts",
 	[RXE_CNT_RCVD_MCAST].name		= "rcvd_mcast_pkts",
 	[RXE_CNT_RDMA_BYTES].name		= "rdma_bytes",
+	[RXE_CNT_RCVD_BURSTS].name		= "rcvd_bursts",
 	[STAT_FAULTS].name			= "odp_faults",
 	[STAT_FAULT_PAGES].name			= "odp_fault_pages",
 	[STAT_PREFETCHES].name			= "odp_prefetches",

@@ -307,7 +307,64 @@ void rxe_side_stop(struct rxe_side *s)
 	side_job_end(s);
 	rxe_turn_unlock(s);
 	cancel_work_sync(&s->work);
-	skb_queue_purge(&s->rxq);
+	rxe_side_purge(s);
+}
+
+/**
+ * rxe_side_enqueue() - a packet or burst that has come in
+ * @s: side
+ * @skb: see rxe_qp_receive(), consumed
+ *
+ * Any context. Returns false if there is no room for it and it is gone (D4).
+ */
+bool rxe_side_enqueue(struct rxe_side *s, struct sk_buff *skb)
+{
+	u32 n = rxe_rx_packets(skb);
+	unsigned long flags;
+	bool room;
+
+	spin_lock_irqsave(&s->rxq.lock, flags);
+	room = s->packets + n <= RXE_MAX_PARKED_PKTS;
+	if (room) {
+		s->packets += n;
+		__skb_queue_tail(&s->rxq, skb);
+	}
+	spin_unlock_irqrestore(&s->rxq.lock, flags);
+	if (!room)
+		kfree_skb(skb);
+	return room;
+}
+
+/**
+ * rxe_side_packet_done() - the packet at hand has been dealt with
+ * @s: side, owned
+ * @skb: first in its queue; freed with its last packet
+ */
+void rxe_side_packet_done(struct rxe_side *s, struct sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (rxe_rx_next(skb))
+		return;
+	spin_lock_irqsave(&s->rxq.lock, flags);
+	s->packets -= rxe_rx_packets(skb);
+	__skb_unlink(skb, &s->rxq);
+	spin_unlock_irqrestore(&s->rxq.lock, flags);
+	consume_skb(skb);
+}
+
+/* rxe_side_purge() - drop all that has come in; side owned, or nobody runs it any more */
+void rxe_side_purge(struct rxe_side *s)
+{
+	struct sk_buff_head gone;
+	unsigned long flags;
+
+	__skb_queue_head_init(&gone);
+	spin_lock_irqsave(&s->rxq.lock, flags);
+	skb_queue_splice_init(&s->rxq, &gone);
+	s->packets = 0;
+	spin_unlock_irqrestore(&s->rxq.lock, flags);
+	__skb_queue_purge(&gone);
 }
 
 /* rxe_engine_init() - worker pool of all QPs */

@@ -41,6 +41,9 @@ enum {
 					 */
 };
 
+/* Bits of an opcode that tell the transport, IB_OPCODE_RC and so on. */
+#define RXE_OPCODE_TRANSPORT	0xe0
+
 /* Congestion notification; <rdma/ib_pack.h> names its transport only. */
 #define RXE_OPCODE_CNP	0x81
 
