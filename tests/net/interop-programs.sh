@@ -10,9 +10,10 @@
 . "$(dirname "$0")/../lib/cable.sh"
 
 # Short messages: the time-out of these programs is 67 ms, which emulated machines cannot
-# always keep. With the distribution's driver of 7.3 and a third, busy machine beside them
-# one stood still at both ends then, or its connection was refused; on a quiet host none
-# did. Hence a second try, and what the first left behind is shown.
+# always keep: with the distribution's driver of 7.3 and a third, busy machine beside them
+# one stood still at both ends then. And qperf's server tells its client where it listens
+# before it does, so that a connection is rejected now and then. Hence a second try, and
+# what the first left behind is shown.
 again=1
 list="ibv_rc_pingpong -n 20 -s 8192 -c
 ibv_uc_pingpong -n 20
