@@ -10,8 +10,9 @@
 . "$(dirname "$0")/../lib/cable.sh"
 
 # Short messages: the time-out of these programs is 67 ms, which emulated machines cannot
-# always keep: with the distribution's driver of 7.3 and a third, busy machine beside them
-# one stood still at both ends then. And qperf's server tells its client where it listens
+# always keep, and once it has run out the distribution's driver of 7.3 may stand still: it
+# has a send that is not acknowledged, and neither sends again nor fails (1 of 150 runs of
+# ibv_rc_pingpong on a busy host). And qperf's server tells its client where it listens
 # before it does, so that a connection is rejected now and then. Hence a second try, and
 # what the first left behind is shown.
 again=1
