@@ -121,6 +121,81 @@ TRACE_EVENT(rxe_rnr_parked,
 	TP_printk("dev=%s qpn=%u psn=%u", __entry->dev, __entry->qpn, __entry->psn)
 );
 
+TRACE_DEFINE_ENUM(IB_QPS_RESET);
+TRACE_DEFINE_ENUM(IB_QPS_INIT);
+TRACE_DEFINE_ENUM(IB_QPS_RTR);
+TRACE_DEFINE_ENUM(IB_QPS_RTS);
+TRACE_DEFINE_ENUM(IB_QPS_SQD);
+TRACE_DEFINE_ENUM(IB_QPS_SQE);
+TRACE_DEFINE_ENUM(IB_QPS_ERR);
+
+#define rxe_show_state(state)						\
+	__print_symbolic(state,						\
+			 { IB_QPS_RESET, "RESET" }, { IB_QPS_INIT, "INIT" }, \
+			 { IB_QPS_RTR, "RTR" }, { IB_QPS_RTS, "RTS" },	\
+			 { IB_QPS_SQD, "SQD" }, { IB_QPS_SQE, "SQE" },	\
+			 { IB_QPS_ERR, "ERR" })
+
+/* A queue pair changes its state: its owner says so, or it has met an error. */
+TRACE_EVENT(rxe_qp_state,
+	TP_PROTO(const char *dev, u32 qpn, u32 from, u32 to),
+	TP_ARGS(dev, qpn, from, to),
+
+	TP_STRUCT__entry(
+		__array(char, dev, IB_DEVICE_NAME_MAX)
+		__field(u32, qpn)
+		__field(u32, from)
+		__field(u32, to)
+	),
+
+	TP_fast_assign(
+		strscpy(__entry->dev, dev, IB_DEVICE_NAME_MAX);
+		__entry->qpn = qpn;
+		__entry->from = from;
+		__entry->to = to;
+	),
+
+	TP_printk("dev=%s qpn=%u from=%s to=%s", __entry->dev, __entry->qpn,
+		  rxe_show_state(__entry->from), rxe_show_state(__entry->to))
+);
+
+/* @op names the opcode; @bytes from the base transport header at @bth to the ICRC. */
+DECLARE_EVENT_CLASS(rxe_packet,
+	TP_PROTO(const char *dev, const char *op, const u8 *bth, u32 bytes),
+	TP_ARGS(dev, op, bth, bytes),
+
+	TP_STRUCT__entry(
+		__array(char, dev, IB_DEVICE_NAME_MAX)
+		__array(char, op, 40)
+		__field(u32, qpn)
+		__field(u32, psn)
+		__field(u32, bytes)
+	),
+
+	TP_fast_assign(
+		strscpy(__entry->dev, dev, IB_DEVICE_NAME_MAX);
+		strscpy(__entry->op, op, 40);
+		__entry->qpn = bth[5] << 16 | bth[6] << 8 | bth[7];
+		__entry->psn = bth[9] << 16 | bth[10] << 8 | bth[11];
+		__entry->bytes = bytes;
+	),
+
+	TP_printk("dev=%s op=\"%s\" qpn=%u psn=%u bytes=%u", __entry->dev,
+		  __entry->op, __entry->qpn, __entry->psn, __entry->bytes)
+);
+
+/* On its way, of a burst too; the queue pair is that of the receiver. */
+DEFINE_EVENT(rxe_packet, rxe_packet_sent,
+	TP_PROTO(const char *dev, const char *op, const u8 *bth, u32 bytes),
+	TP_ARGS(dev, op, bth, bytes)
+);
+
+/* Well formed and with the right ICRC. */
+DEFINE_EVENT(rxe_packet, rxe_packet_received,
+	TP_PROTO(const char *dev, const char *op, const u8 *bth, u32 bytes),
+	TP_ARGS(dev, op, bth, bytes)
+);
+
 #endif /* _TRACE_RXE_H */
 
 #include <trace/define_trace.h>

@@ -32,6 +32,8 @@
 #include <rdma/ib_cache.h>
 #include "rxe_net.h"
 
+#include <trace/events/rxe.h>
+
 #define MULTICAST_QPN	0xffffff
 #define MAX_PACKET	(sizeof(struct udphdr) + RXE_MAX_HDR + 4096 + RXE_ICRC_LEN)
 
@@ -246,6 +248,12 @@ static void make_ours(struct sk_buff *skb, u32 packets)
 	__skb_pull(skb, sizeof(struct udphdr));
 }
 
+static void trace_received(struct rxe_dev *rxe, const u8 *bth, u32 bytes)
+{
+	trace_rxe_packet_received(rxe->ib_dev.name, rxe_opcodes[bth[0]].name,
+				  bth, bytes);
+}
+
 /* @bytes: from the IP header to the ICRC, of all of them. */
 static void count_received(struct rxe_dev *rxe, u32 packets, u32 bytes)
 {
@@ -296,6 +304,7 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	if (!unchanged(skb) && !icrc_ok(skb, ip_len))
 		goto bad;
 
+	trace_received(rxe, bth_of(skb), skb->len - sizeof(struct udphdr));
 	bytes = ip_len + skb->len;
 	/* copies a fragment's descriptor, not its bytes, if somebody listens in */
 	if (pskb_trim(skb, skb->len - RXE_ICRC_LEN))
@@ -389,7 +398,7 @@ static bool burst_ok(const struct sk_buff *skb, u32 packets, u32 *qpn)
 static unsigned int burst_in(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	u32 ip_len, packets, qpn, bytes;
+	u32 ip_len, packets, qpn, bytes, i;
 	struct in6_addr saddr, daddr;
 	const struct udphdr *udp;
 	struct rxe_dev *rxe;
@@ -411,6 +420,10 @@ static unsigned int burst_in(void *priv, struct sk_buff *skb,
 	    !xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, state->pf))
 		return NF_ACCEPT;
 
+	if (trace_rxe_packet_received_enabled())
+		for (i = 0; i < packets; i++)
+			trace_received(rxe, rxe_rx_burst(skb, i),
+				       rxe_rx_burst_len(skb, i) + RXE_ICRC_LEN);
 	bytes = packets * (ip_len + sizeof(struct udphdr)) + skb->data_len;
 	__skb_pull(skb, ip_len);
 	make_ours(skb, packets);

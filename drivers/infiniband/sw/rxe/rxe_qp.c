@@ -8,6 +8,8 @@
  */
 #include "rxe_qp.h"
 
+#include <trace/events/rxe.h>
+
 /* rxe_qp_find() - look a QP number up, with a reference; any context */
 struct rxe_qp *rxe_qp_find(struct rxe_dev *rxe, u32 qpn)
 {
@@ -40,6 +42,13 @@ void rxe_qp_event(struct rxe_qp *qp, enum ib_event_type event)
 		qp->ibqp.event_handler(&ev, qp->ibqp.qp_context);
 }
 
+/* Under state_lock. */
+static void change_state(struct rxe_qp *qp, enum ib_qp_state to)
+{
+	trace_rxe_qp_state(qp->rxe->ib_dev.name, qp->qpn, qp->state, to);
+	WRITE_ONCE(qp->state, to);
+}
+
 /**
  * rxe_qp_error() - the engine moves a QP to the error state
  * @qp: QP; the caller owns one of its turns
@@ -54,7 +63,7 @@ void rxe_qp_error(struct rxe_qp *qp, enum ib_event_type event)
 	spin_lock_bh(&qp->state_lock);
 	first = qp->state != IB_QPS_ERR && qp->state != IB_QPS_RESET;
 	if (first)
-		WRITE_ONCE(qp->state, IB_QPS_ERR);
+		change_state(qp, IB_QPS_ERR);
 	spin_unlock_bh(&qp->state_lock);
 	if (!first)
 		return;
@@ -83,7 +92,7 @@ void rxe_qp_send_error(struct rxe_qp *qp)
 	spin_lock_bh(&qp->state_lock);
 	first = qp->state == IB_QPS_RTS || qp->state == IB_QPS_SQD;
 	if (first)
-		WRITE_ONCE(qp->state, IB_QPS_SQE);
+		change_state(qp, IB_QPS_SQE);
 	spin_unlock_bh(&qp->state_lock);
 	if (first)
 		rxe_side_defer(&qp->req.side);
@@ -518,7 +527,7 @@ static void set_state(struct rxe_qp *qp, const struct ib_qp_attr *attr, int mask
 			   mask & IB_QP_EN_SQD_ASYNC_NOTIFY &&
 			   attr->en_sqd_async_notify;
 	spin_lock_bh(&qp->state_lock);
-	WRITE_ONCE(qp->state, next);
+	change_state(qp, next);
 	spin_unlock_bh(&qp->state_lock);
 }
 

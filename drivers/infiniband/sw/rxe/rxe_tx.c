@@ -22,6 +22,8 @@
 #include <net/udp.h>
 #include "rxe_net.h"
 
+#include <trace/events/rxe.h>
+
 /* Payload with its tail up to this many bytes stays in the linear part. */
 #define LINEAR_MAX	1024
 
@@ -284,6 +286,12 @@ static void add_icrc(struct sk_buff *skb, u32 ip_len)
 	memcpy(end, &icrc, sizeof(icrc));
 }
 
+static void trace_sent(struct rxe_dev *rxe, const u8 *bth, u32 bytes)
+{
+	trace_rxe_packet_sent(rxe->ib_dev.name, rxe_opcodes[bth[0]].name, bth,
+			      bytes);
+}
+
 /* @bytes: from the IP header to the ICRC, of all of them. */
 static void count_sent(struct rxe_dev *rxe, const struct rxe_path *path,
 		       u32 packets, u32 bytes)
@@ -318,6 +326,7 @@ void rxe_tx_send(struct rxe_dev *rxe, struct rxe_path *path, struct rxe_tx *tx,
 	struct sk_buff *skb = tx->skb;
 
 	tx->skb = NULL;
+	trace_sent(rxe, skb->data, skb->len);
 	push_udp(skb, path);
 	if (path->v4)
 		push_ipv4(skb, path);
@@ -502,6 +511,7 @@ void rxe_burst_send(struct rxe_dev *rxe, struct rxe_path *path,
 	for (i = 0; left; i++) {
 		u32 len = min(left, tx->seg);
 
+		trace_sent(rxe, rxe_burst_packet(tx, i), len);
 		burst_icrc(skb, path, i, rxe_burst_packet(tx, i), len);
 		left -= len;
 	}
