@@ -5,6 +5,7 @@
  * error (what the kernel's core finds has one of its own), and none leaves an object behind.
  */
 #include "vt.h"
+#include "vt_mm.h"
 
 #include <errno.h>
 #include <rdma/ib_user_verbs.h>
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE	4096ul
 #define HUGE	0x7fffffffu
 
 static struct vt_dev dev;

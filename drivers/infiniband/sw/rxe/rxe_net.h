@@ -131,7 +131,6 @@ void rxe_gauge_kill(struct rxe_gauge *g);	/* process context; waits for a runnin
  * hand. struct rxe_rx_cb is in skb->cb.
  */
 struct rxe_rx_cb {
-	struct rxe_dev *rxe;
 	u16 packets;
 	u16 at;			/* the one at hand */
 };
