@@ -46,6 +46,9 @@ seen()
 seen qp_state "qpn=[0-9]* from=RESET to=INIT" "a queue pair is initialised"
 seen qp_state "qpn=[0-9]* from=INIT to=RTR" "it can receive"
 seen qp_state "qpn=[0-9]* from=RTR to=RTS" "and send"
+timeout 50 "$here/../verbs/query-qp" >"$scratch/out" 2>&1
+ok $? "attributes are changed, with the state that is there already"
+is "$(grep -c 'from=\([A-Z]*\) to=\1$' $instance/trace)" 0 "which is no change of it"
 
 # Long messages, in bursts: what is traced is what is counted.
 echo >$instance/trace

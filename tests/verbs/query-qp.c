@@ -43,6 +43,8 @@ int main(void)
 	a.qp_access_flags = VT_RCV_ALL;
 	is(ibv_modify_qp(p.a.qp, &a, IBV_QP_MIN_RNR_TIMER | IBV_QP_ACCESS_FLAGS), 0,
 	   "change attributes in RTS");
+	is(ibv_modify_qp(p.a.qp, &a, IBV_QP_STATE | IBV_QP_ACCESS_FLAGS), 0,
+	   "the same when the state it has is asked for");
 	ibv_query_qp(p.a.qp, &a, ALL, &init);
 	is(a.min_rnr_timer, 20, "min_rnr_timer has changed");
 	ok((a.qp_access_flags & IBV_ACCESS_REMOTE_WRITE), "qp_access_flags have changed");

@@ -45,7 +45,8 @@ void rxe_qp_event(struct rxe_qp *qp, enum ib_event_type event)
 /* Under state_lock. */
 static void change_state(struct rxe_qp *qp, enum ib_qp_state to)
 {
-	trace_rxe_qp_state(qp->rxe->ib_dev.name, qp->qpn, qp->state, to);
+	if (qp->state != to)
+		trace_rxe_qp_state(qp->rxe->ib_dev.name, qp->qpn, qp->state, to);
 	WRITE_ONCE(qp->state, to);
 }
 
