@@ -304,11 +304,11 @@ static int rxe_net_rcv(struct sock *sk, struct sk_buff *skb)
 	if (!unchanged(skb) && !icrc_ok(skb, ip_len))
 		goto bad;
 
-	trace_received(rxe, bth_of(skb), skb->len - sizeof(struct udphdr));
 	bytes = ip_len + skb->len;
 	/* copies a fragment's descriptor, not its bytes, if somebody listens in */
 	if (pskb_trim(skb, skb->len - RXE_ICRC_LEN))
 		goto drop;
+	trace_received(rxe, bth_of(skb), bytes - ip_len - sizeof(struct udphdr));
 	make_ours(skb, 1);
 	count_received(rxe, 1, bytes);
 
