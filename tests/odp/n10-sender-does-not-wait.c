@@ -143,6 +143,18 @@ static void connected(void)
 
 	/* A fault that is resolved in time loses nothing. */
 	set_up(&r, IBV_QPT_UC, 8 * PAGE, false);
+	vt_fill(r.m, 0, 8 * PAGE, 3);
+	is(vt_post(&r.p.a, VT_OP(.op = IBV_WR_RDMA_WRITE, .local = r.m, .len = 8 * PAGE,
+				 .lkey = r.mr->lkey, .remote = (uintptr_t)r.blocked,
+				 .rkey = r.bmr->rkey)), 0, "UC: post a write");
+	usleep(400 * 1000);
+	ok(!vt_poll(r.p.a.cq, &wc, 0), "UC: it waits");
+	vt_uffd_fill(r.fd, r.blocked, 8 * PAGE, 99);
+	is(vt_done(&r.p.a), 0, "UC: its memory comes, it ends");
+	is(vt_check(r.blocked, 0, 8 * PAGE, 3), -1, "UC: and has arrived");
+	tear_down(&r);
+
+	set_up(&r, IBV_QPT_UC, 8 * PAGE, false);
 	vt_fill(r.m, 0, 8 * PAGE, 2);
 	is(vt_post(&r.p.a, VT_OP(.op = IBV_WR_RDMA_WRITE, .local = r.m, .len = 8 * PAGE,
 				 .lkey = r.mr->lkey, .remote = (uintptr_t)r.blocked,

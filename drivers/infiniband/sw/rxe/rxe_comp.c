@@ -133,7 +133,7 @@ bool rxe_comp_flush(struct rxe_qp *qp)
 	compat_timer_delete(&req->timer);
 	compat_timer_delete(&req->rnr_timer);
 	req->rnr_wait = false;
-	req->patient = false;
+	req->waits = 0;
 	for (n = 0; n <= qp->max_send_wr; n++) {
 		req->next = req->head;
 		if (!rxe_sq_next(qp))

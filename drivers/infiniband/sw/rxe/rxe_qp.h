@@ -147,8 +147,8 @@ struct rxe_req {
 	bool rnr_wait;			/* until rnr_timer */
 	bool seq_rewound;		/* gap already acted on, until progress */
 	bool draining;			/* SQD asked for, event not yet raised */
-	bool patient;			/* UC: a local peer has no memory yet ... */
-	unsigned long patience_end;	/* ... jiffies until it counts as deaf */
+	u32 waits;			/* UC: begun for memory of a local peer ... */
+	unsigned long wait_end;		/* ... jiffies, of the last one */
 	unsigned long events;		/* RXE_REQ_*, set by timers */
 	struct timer_list timer, rnr_timer;
 };

@@ -22,9 +22,13 @@
 #define LOCAL_SEGMENT	SZ_1M
 /* Acknowledgements asked for in each window, the end of a message aside. */
 #define ACKS_PER_WINDOW	4
-/* How long a local UC message waits for its receiver's memory: this and by size. */
-#define LOCAL_PATIENCE_MS	200
-#define LOCAL_PATIENCE_MS_MIB	10
+/*
+ * A local UC message waits for its receiver's memory this many times, and once more
+ * for each 10 MiB. Many short waits instead of a long one: where the whole machine
+ * stands still, the clock goes on and the fault does not, and that costs one.
+ */
+#define LOCAL_WAIT_MS	50
+#define LOCAL_WAITS	20
 
 enum outcome {
 	GO_ON,		/* look at the next thing to send */
@@ -118,7 +122,7 @@ void rxe_req_reset(struct rxe_qp *qp)
 	req->rnr_wait = false;
 	req->seq_rewound = false;
 	req->draining = false;
-	req->patient = false;
+	req->waits = 0;
 	req->events = 0;
 }
 
@@ -234,7 +238,7 @@ static void make_request(struct rxe_qp *qp, const struct rxe_wqe *wqe, u32 bytes
 static void sent_all(struct rxe_qp *qp, struct rxe_wqe *wqe)
 {
 	wqe->all_sent = true;
-	qp->req.patient = false;
+	qp->req.waits = 0;
 	if (rxe_op_is_answered(wqe->opcode))
 		qp->req.rd_atomic++;
 	qp->req.next++;
@@ -294,25 +298,25 @@ static void peer_leave(struct rxe_qp *peer)
 }
 
 /* May this UC sender wait no longer for its receiver's memory? */
-static bool patience_over(const struct rxe_req *req)
+static bool waited_enough(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
 {
-	return req->patient && time_after_eq(jiffies, req->patience_end);
+	const struct rxe_req *req = &qp->req;
+	u32 most = LOCAL_WAITS + (wqe->length - wqe->sent) / (10 * SZ_1M);
+
+	return req->waits >= most && time_after_eq(jiffies, req->wait_end);
 }
 
 /* The receiver of a local UC message has no memory for it yet. */
-static enum outcome be_patient(struct rxe_qp *qp, const struct rxe_wqe *wqe)
+static enum outcome wait_for_peer(struct rxe_qp *qp)
 {
-	u32 mib = (wqe->length - wqe->sent) / SZ_1M;
 	struct rxe_req *req = &qp->req;
 
-	if (!req->patient) {
-		req->patient = true;
-		req->patience_end = jiffies +
-			msecs_to_jiffies(LOCAL_PATIENCE_MS +
-					 mib * LOCAL_PATIENCE_MS_MIB);
+	if (!req->waits || time_after_eq(jiffies, req->wait_end)) {
+		req->waits++;
+		req->wait_end = jiffies + msecs_to_jiffies(LOCAL_WAIT_MS);
 	}
 	req->rnr_wait = true;
-	mod_timer(&req->rnr_timer, req->patience_end);
+	mod_timer(&req->rnr_timer, req->wait_end);
 	return WAIT;
 }
 
@@ -363,10 +367,10 @@ static enum outcome local_result(struct rxe_qp *qp, struct rxe_wqe *wqe,
 
 	wqe->sent += reply->done;
 	if (reply->done)
-		qp->req.patient = false;
+		qp->req.waits = 0;
 	if (verdict == RXE_LATER) {
-		if (!patience_over(&qp->req))
-			return be_patient(qp, wqe);
+		if (!waited_enough(qp, wqe))
+			return wait_for_peer(qp);
 		lost(qp, wqe);
 		return GO_ON;
 	}
@@ -416,7 +420,7 @@ static enum outcome send_local(struct rxe_qp *qp, struct rxe_wqe *wqe,
 	if (peer) {
 		make_request(qp, wqe, bytes, bytes == left, &pkt);
 		note_sent(qp, rxe_psn_add(pkt.psn, npsn - 1));
-		if (patience_over(&qp->req) && peer->resp.side.job)
+		if (waited_enough(qp, wqe) && peer->resp.side.job)
 			peer->resp.deaf = true;
 		if (rxe_qp_is_dgram(qp))
 			rxe_resp_local_grh(peer, path, bytes);
