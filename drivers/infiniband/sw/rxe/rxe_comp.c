@@ -159,19 +159,24 @@ void rxe_comp_fail(struct rxe_qp *qp, enum ib_wc_status status)
 
 static void progress(struct rxe_qp *qp)
 {
-	if (qp->req.window < RXE_MAX_PSN_WINDOW)
-		qp->req.window++;
-	if (qp->req.narrowed && rxe_psn_cmp(qp->req.una, qp->req.narrowed_top) >= 0)
-		qp->req.narrowed = false;
-	qp->req.retry = qp->attr.retry_cnt;
-	qp->req.rnr_retry = qp->attr.rnr_retry;
-	qp->req.seq_rewound = false;
-	if (!timer_pending(&qp->req.timer))
+	struct rxe_req *req = &qp->req;
+	bool late = test_bit(RXE_REQ_TIMEOUT, &req->events);
+
+	if (req->window < RXE_MAX_PSN_WINDOW)
+		req->window++;
+	if (req->narrowed && rxe_psn_cmp(req->una, req->narrowed_top) >= 0)
+		req->narrowed = false;
+	req->retry = qp->attr.retry_cnt;
+	req->rnr_retry = qp->attr.rnr_retry;
+	req->seq_rewound = false;
+	if (!late && !timer_pending(&req->timer))
 		return;
+	if (late)	/* but it has come */
+		clear_bit(RXE_REQ_TIMEOUT, &req->events);
 	if (rxe_sq_outstanding(qp))
 		rxe_req_arm(qp);
 	else
-		compat_timer_delete(&qp->req.timer);
+		compat_timer_delete(&req->timer);
 }
 
 /* PSN of the next answer a READ or atomic waits for. */
@@ -252,9 +257,16 @@ static const u16 rnr_10us[32] = {
 	16384, 24576, 32768, 49152,
 };
 
+/*
+ * The peer is not ready, and asks to come back later. It is alive: what is missing of
+ * the answers before its PSN is asked for again then, which costs no retry. More of
+ * the same while we wait is of packets that will be sent again anyway.
+ */
 static void receiver_not_ready(struct rxe_qp *qp, u8 code)
 {
 	rxe_count(qp->rxe, RXE_CNT_RCV_RNR);
+	if (qp->req.rnr_wait)
+		return;
 	if (!qp->req.rnr_retry) {
 		rxe_count(qp->rxe, RXE_CNT_RNR_RETRY_EXCEEDED);
 		rxe_comp_fail(qp, IB_WC_RNR_RETRY_EXC_ERR);
@@ -313,16 +325,13 @@ static void acknowledged(struct rxe_qp *qp, u8 syndrome, u32 psn)
 		fail_refused(qp);
 		return;
 	}
-	if (!whole) {
-		go_back(qp);
-		return;
-	}
-	if (ack || !rxe_sq_outstanding(qp))
+	if (!rxe_sq_outstanding(qp) || (ack && whole))
 		return;
 	if (rnr) {
 		receiver_not_ready(qp, syndrome & RXE_AETH_VALUE);
 	} else {
-		rxe_count(qp->rxe, RXE_CNT_RCV_SEQ_ERR);
+		if (!ack)
+			rxe_count(qp->rxe, RXE_CNT_RCV_SEQ_ERR);
 		go_back(qp);
 	}
 }
@@ -530,10 +539,12 @@ bool rxe_comp_packets(struct rxe_qp *qp)
 	return side->job;
 }
 
-/* rxe_comp_timeout() - no acknowledgement in time; requester's turn owned */
+/* rxe_comp_timeout() - no acknowledgement for a part of the time; requester's turn owned */
 void rxe_comp_timeout(struct rxe_qp *qp)
 {
 	if (!rxe_sq_outstanding(qp) || qp->req.rnr_wait || qp->type != IB_QPT_RC)
+		return;
+	if (rxe_req_arm_next(qp))
 		return;
 	qp->req.seq_rewound = false;
 	go_back(qp);

@@ -150,6 +150,8 @@ struct rxe_req {
 	u32 waits;			/* UC: begun for memory of a local peer ... */
 	unsigned long wait_end;		/* ... jiffies, of the last one */
 	unsigned long events;		/* RXE_REQ_*, set by timers */
+	u32 parts;			/* of the ack time-out, still to come ... */
+	unsigned long part;		/* ... jiffies, of each */
 	struct timer_list timer, rnr_timer;
 };
 
@@ -185,8 +187,9 @@ struct rxe_resp {
 	struct timer_list rnr_timer;
 	unsigned long rnr_due;		/* bit 0, set by the timer */
 	bool rnr_told;
-	const struct sk_buff *parked_last;	/* the last that waits; not to be followed */
-	u32 parked_psn;				/* its PSN */
+	struct sk_buff *parked_last;	/* in the queue, the last one looked at */
+	u32 parked_psn;			/* of the last packet that came, ... */
+	u32 parked_oldest;		/* ... and the oldest that waits for an answer */
 	/* UC, parked for a local sender: it waits; it waited long enough */
 	bool sender_waits, deaf;
 	bool last_wqe_told;
@@ -319,6 +322,7 @@ int rxe_rwqe_check(const struct rxe_recv_wqe *raw, u32 max_sge,
 bool rxe_req_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget);
 void rxe_req_rewind(struct rxe_qp *qp);
 void rxe_req_arm(struct rxe_qp *qp);
+bool rxe_req_arm_next(struct rxe_qp *qp);
 void rxe_req_reset(struct rxe_qp *qp);
 u32 rxe_wqe_npsn(const struct rxe_qp *qp, const struct rxe_wqe *wqe);
 

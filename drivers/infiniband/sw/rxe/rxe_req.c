@@ -29,6 +29,8 @@
  */
 #define LOCAL_WAIT_MS	50
 #define LOCAL_WAITS	20
+/* Parts of an acknowledgement time-out. */
+#define TIMEOUT_PARTS	4
 
 enum outcome {
 	GO_ON,		/* look at the next thing to send */
@@ -60,16 +62,38 @@ static u32 next_psn(const struct rxe_qp *qp, const struct rxe_wqe *wqe)
  *
  * 4.096 us * 2^timeout, IBTA 9.7.6.1.3; 0 waits for ever. It may be up to four
  * times that, which the later tries in a row make use of: what is lost for want of
- * room is not helped by coming back soon.
+ * room is not helped by coming back soon. It is waited for in parts: where the whole
+ * machine, and with it the peer, stands still for a while, that costs one part.
  */
 void rxe_req_arm(struct rxe_qp *qp)
 {
-	u32 tries = min_t(u32, qp->attr.retry_cnt - qp->req.retry, 2);
+	struct rxe_req *req = &qp->req;
+	u32 tries = min_t(u32, qp->attr.retry_cnt - req->retry, 2);
 	u64 ns = 4096ULL << (qp->attr.timeout + tries);
+	unsigned long wait = max(1UL, nsecs_to_jiffies(ns));
 
-	if (qp->attr.timeout)
-		mod_timer(&qp->req.timer,
-			  jiffies + max(1UL, nsecs_to_jiffies(ns)));
+	if (!qp->attr.timeout)
+		return;
+	req->parts = min_t(unsigned long, wait, TIMEOUT_PARTS);
+	req->part = DIV_ROUND_UP(wait, TIMEOUT_PARTS);
+	mod_timer(&req->timer, jiffies + req->part);
+}
+
+/**
+ * rxe_req_arm_next() - a part of the acknowledgement time-out is over
+ * @qp: requester's turn owned
+ *
+ * Returns false if it was the last one, else waits for the next.
+ */
+bool rxe_req_arm_next(struct rxe_qp *qp)
+{
+	struct rxe_req *req = &qp->req;
+
+	if (req->parts <= 1)
+		return false;
+	req->parts--;
+	mod_timer(&req->timer, jiffies + req->part);
+	return true;
 }
 
 /* Bytes at the start of a message that need not be sent any more. */

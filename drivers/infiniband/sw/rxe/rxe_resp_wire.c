@@ -6,9 +6,10 @@
  *
  * Parking (D4). While a fault is pending packets wait in the queue, which is
  * bounded. If the fault outlasts half of the time-out, or the peer sends again what
- * waits already, because its own time-out is a shorter one, the packet it is for is
- * answered with RNR NAK and the queue is emptied: from then on every copy of
- * an expected packet gets an RNR NAK at once until the fault has ended. The
+ * it has sent before, because its own time-out is a shorter one, it gets an RNR NAK
+ * and the queue is emptied; from then on each time that it asks again is answered so
+ * at once, until the fault has ended. The RNR NAK is for the oldest packet that it
+ * asks for: that may be a READ before the one that waits, whose answer got lost. The
  * peer's time-out does not run out again, and its RNR retry count decides how long it
  * waits (7: for ever).
  */
@@ -20,6 +21,8 @@
 #define PARKED_RNR_CODE		27
 /* Longest a peer is left without an answer that does not ask again. */
 #define PARKED_PATIENCE_MS	1000
+/* The same, if it had begun to ask again before. */
+#define PARKED_HURRY_MS		20
 /* Between two congestion notifications to a peer. */
 #define CNP_INTERVAL_NS		(50 * NSEC_PER_USEC)
 
@@ -130,38 +133,66 @@ static void deliver_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 		send_reply(qp, reply);
 }
 
-/* Has the peer begun to send again what it has sent before? Looks at what is new. */
+/* PSN of a packet of the peer; false if it is none. */
+static bool peer_psn(const struct rxe_qp *qp, struct sk_buff *skb, u32 *psn)
+{
+	struct rxe_pkt pkt;
+
+	if (rxe_wire_parse(rxe_rx_bth(skb), rxe_rx_len(skb), &pkt) ||
+	    !rxe_rx_is_peer(&qp->path, skb))
+		return false;
+	*psn = pkt.psn;
+	return true;
+}
+
+/*
+ * Looks at what has come in since the last look. Has the peer begun to send again what
+ * it has sent before?
+ */
 static bool peer_asks_again(struct rxe_qp *qp)
 {
-	struct sk_buff *last = skb_peek_tail(&qp->resp.side.rxq);
 	struct rxe_resp *r = &qp->resp;
-	struct rxe_pkt pkt;
-	bool again;
+	struct sk_buff_head *q = &r->side.rxq;
+	bool again = false;
+	struct sk_buff *skb;
+	unsigned long flags;
+	u32 psn;
 
-	if (!last || last == r->parked_last ||
-	    rxe_wire_parse(rxe_rx_bth(last), rxe_rx_len(last), &pkt) ||
-	    !rxe_rx_is_peer(&qp->path, last))
-		return false;
-	/* nothing waits yet: the fault is for a READ */
-	again = rxe_psn_cmp(pkt.psn, r->parked_last ? r->parked_psn :
-				     rxe_psn_add(r->psn, -1)) <= 0;
-	r->parked_last = last;
-	r->parked_psn = pkt.psn;
+	spin_lock_irqsave(&q->lock, flags);
+	skb = r->parked_last ? r->parked_last->next : q->next;
+	for (; skb != (struct sk_buff *)q; skb = skb->next) {
+		r->parked_last = skb;
+		if (!peer_psn(qp, skb, &psn))
+			continue;
+		again |= rxe_psn_cmp(psn, r->parked_psn) <= 0;
+		r->parked_psn = psn;
+		if (rxe_psn_cmp(psn, r->parked_oldest) < 0)
+			r->parked_oldest = psn;
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
 	return again;
 }
 
 static void start_patience(struct rxe_qp *qp)
 {
+	struct rxe_resp *r = &qp->resp;
 	u64 ns = qp->attr.timeout ? 4096ULL << qp->attr.timeout :
 				    2 * PARKED_PATIENCE_MS * NSEC_PER_MSEC;
 
 	ns = min_t(u64, ns / 2, PARKED_PATIENCE_MS * NSEC_PER_MSEC);
-	clear_bit(0, &qp->resp.rnr_due);
-	qp->resp.parked_last = NULL;
-	if (qp->type == IB_QPT_RC)
-		peer_asks_again(qp);
-	mod_timer(&qp->resp.rnr_timer,
-		  jiffies + max(1UL, nsecs_to_jiffies(ns)));
+	clear_bit(0, &r->rnr_due);
+	if (qp->type == IB_QPT_RC) {
+		r->parked_last = NULL;
+		r->parked_psn = rxe_psn_add(r->psn, -1);
+		r->parked_oldest = r->psn;
+		/* a READ has been taken in, but not answered */
+		if (r->reading)
+			r->parked_oldest = rxe_psn_add(r->read.first_psn,
+						       r->read_off / qp->mtu);
+		if (peer_asks_again(qp))
+			ns = min_t(u64, ns, PARKED_HURRY_MS * NSEC_PER_MSEC);
+	}
+	mod_timer(&r->rnr_timer, jiffies + max(1UL, nsecs_to_jiffies(ns)));
 }
 
 /* Still parked: what arrived meanwhile is queued, or answered with RNR. */
@@ -169,28 +200,29 @@ static void while_parked(struct rxe_qp *qp)
 {
 	struct rxe_resp *r = &qp->resp;
 	struct sk_buff *skb;
-	struct rxe_pkt pkt;
+	u32 psn;
 
 	if (qp->type != IB_QPT_RC)
 		return;
-	if (!r->rnr_told && (test_and_clear_bit(0, &r->rnr_due) || peer_asks_again(qp))) {
+	if (!r->rnr_told) {
+		bool again = peer_asks_again(qp);
+
+		if (!test_and_clear_bit(0, &r->rnr_due) && !again)
+			return;
 		r->rnr_told = true;
 		r->nak_sent = true;
-		if (r->reading) {
-			/* it asks for the rest again: a duplicate READ */
-			r->reading = false;
-			send_rnr(qp, rxe_psn_add(r->read.first_psn,
-						 r->read_off / qp->mtu));
-		} else {
-			send_rnr(qp, r->psn);
-		}
+		r->reading = false;	/* it asks for the rest again: a duplicate */
+		send_rnr(qp, r->parked_oldest);
 		rxe_side_purge(&r->side);
+		return;
 	}
-	while (r->rnr_told && (skb = skb_peek(&r->side.rxq))) {
-		if (!rxe_wire_parse(rxe_rx_bth(skb), rxe_rx_len(skb), &pkt) &&
-		    rxe_rx_is_peer(&qp->path, skb) &&
-		    rxe_psn_cmp(pkt.psn, r->psn) <= 0)
-			send_rnr(qp, pkt.psn);
+	while ((skb = skb_peek(&r->side.rxq))) {
+		if (peer_psn(qp, skb, &psn)) {
+			if (rxe_psn_cmp(psn, r->parked_psn) <= 0)
+				send_rnr(qp, rxe_psn_cmp(psn, r->psn) < 0 ?
+						     psn : r->psn);
+			r->parked_psn = psn;
+		}
 		rxe_side_packet_done(&r->side, skb);
 	}
 }
