@@ -72,7 +72,8 @@ two_sided()
 	port=$((port + 1))
 }
 
-# on_roads FUNCTION: calls it with $road and $addr set, for IPv4 and IPv6.
+# on_roads FUNCTION: calls it with $road and $addr set, for IPv4 and IPv6. Where that is
+# slow, each of the four is met once.
 on_roads()
 {
 	for road in local wire; do
@@ -80,6 +81,9 @@ on_roads()
 			[ $road = wire ] && echo Y >$wire_only || echo N >$wire_only
 		fi
 		for addr in $v4 $v6; do
+			case ${VT_SLOW:+$road $addr} in
+			"local $v6" | "wire $v4") continue ;;
+			esac
 			"$1"
 		done
 	done

@@ -10,8 +10,9 @@ tidy() { guest-setup >/dev/null 2>&1; }
 
 unload() { rmmod rdma_rxe 2>/dev/null || [ ! -e /sys/module/rdma_rxe ]; }
 
-set -- "local odp" "wire implicit"
-[ -n "$VT_SLOW" ] || set -- "$@" "local pinned"
+# Each is up to a minute with every debugging option.
+set -- "wire implicit"
+[ -n "$VT_SLOW" ] || set -- "$@" "local odp" "local pinned"
 for how; do
 	# shellcheck disable=SC2086
 	under_load $how

@@ -53,7 +53,7 @@ static void one(enum ibv_wr_opcode op, const char *name, bool wire, bool lopside
 	}
 	is(bad, 0, "%s: post %d %ss to memory that blocks", road, N, name);
 	ok(vt_uffd_wait(fd), "%s: the first of them blocks", road);
-	ok(!vt_poll(p.a.cq, &wc, 2500), "%s: nothing completes", road);
+	ok(!vt_poll(p.a.cq, &wc, 1500), "%s: nothing completes", road);
 	is(vt_qp_state(&p.a), IBV_QPS_RTS, "%s: the requester is still connected", road);
 	is(vt_qp_state(&p.b), IBV_QPS_RTS, "%s: the responder too", road);
 	vt_uffd_fill(fd, m, LEN, 2);
