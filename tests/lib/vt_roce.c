@@ -124,3 +124,18 @@ void vt_roce_reth(struct vt_roce *p, uint64_t addr, uint32_t rkey, uint32_t len)
 
 	memcpy(p->data + 12, w, 16);
 }
+
+void vt_roce_answer(struct vt_roce *p, int opcode, uint8_t syndrome, uint32_t qpn, uint32_t psn,
+		    size_t data, uint8_t byte)
+{
+	size_t head = 12;
+
+	vt_roce_bth(p, opcode, 0, qpn, psn & 0xffffff);
+	if (opcode != ROCE_RC_READ_MIDDLE) {
+		memset(p->data + head, 0, 4);
+		p->data[head] = syndrome;
+		head += 4;
+	}
+	memset(p->data + head, byte, data);
+	vt_roce_send(p, head + data, true);
+}

@@ -34,6 +34,9 @@ void vt_roce_open(const union ibv_gid *gid);
 void vt_roce_bth(struct vt_roce *p, int opcode, int pad, uint32_t qpn, uint32_t psn);
 /* The 16 bytes behind the base transport header. */
 void vt_roce_reth(struct vt_roce *p, uint64_t addr, uint32_t rkey, uint32_t len);
+/* Send an answer, with @data bytes of @byte in it. */
+void vt_roce_answer(struct vt_roce *p, int opcode, uint8_t syndrome, uint32_t qpn, uint32_t psn,
+		    size_t data, uint8_t byte);
 /* Send @len bytes of @p->data and an ICRC, which @good says whether to believe. */
 void vt_roce_send(struct vt_roce *p, size_t len, bool good);
 /* Nothing but bytes, shorter than any header, or without an ICRC. */

@@ -103,16 +103,6 @@ static void responder(void)
 	vt_pair_close(&p);
 }
 
-/* An answer to packet @n of @p.a, with @data bytes of @byte. */
-static void answer(int opcode, uint8_t syndrome, uint32_t n, size_t data, uint8_t byte)
-{
-	vt_roce_bth(&pk, opcode, 0, p.a.self.qpn, (p.a.self.psn + n) & 0xffffff);
-	memset(pk.data + 12, 0, 4);
-	pk.data[12] = syndrome;
-	memset(pk.data + 16, byte, data);
-	vt_roce_send(&pk, 16 + data, true);
-}
-
 static void requester(void)
 {
 	struct ibv_wc wc;
@@ -124,13 +114,14 @@ static void requester(void)
 	for (i = 0; i < N; i++)
 		post_read(i);
 	for (i = 0; i < 40 && !bad; i++) {
-		answer(ROCE_RC_ACK, RNR_10MS, 2, 0, 0);
+		vt_roce_answer(&pk, ROCE_RC_ACK, RNR_10MS, p.a.self.qpn, p.a.self.psn + 2, 0, 0);
 		bad = vt_poll(p.a.cq, &wc, 25);
 	}
 	ok(!bad, "not ready for the third of three READs, for a second");
 	is(vt_qp_state(&p.a), IBV_QPS_RTS, "the requester is still connected");
 	for (i = 0; i < N; i++)
-		answer(ROCE_RC_READ_ONLY, 0x1f, i, LEN, i + 1);
+		vt_roce_answer(&pk, ROCE_RC_READ_ONLY, 0x1f, p.a.self.qpn, p.a.self.psn + i,
+			       LEN, i + 1);
 	for (i = 0; i < N; i++)
 		bad += vt_done(&p.a) || p.a.wc.wr_id != (uint64_t)i ||
 		       src[i * LEN] != i + 1 || src[i * LEN + LEN - 1] != i + 1;

@@ -21,16 +21,7 @@ static uint8_t *m;
 /* An answer to packet @n of the sender, with @data bytes of @byte. */
 static void answer(int opcode, uint8_t syndrome, uint32_t n, size_t data, uint8_t byte)
 {
-	size_t head = 12;
-
-	vt_roce_bth(&pk, opcode, 0, p.a.self.qpn, (p.a.self.psn + n) & 0xffffff);
-	if (opcode != ROCE_RC_READ_MIDDLE) {
-		memset(pk.data + head, 0, 4);
-		pk.data[head] = syndrome;
-		head += 4;
-	}
-	memset(pk.data + head, byte, data);
-	vt_roce_send(&pk, head + data, true);
+	vt_roce_answer(&pk, opcode, syndrome, p.a.self.qpn, p.a.self.psn + n, data, byte);
 }
 
 static void nak_access(uint32_t n)

@@ -7,7 +7,6 @@
 #include "vt.h"
 #include "vt_roce.h"
 
-#include <arpa/inet.h>
 
 #define MTU	256
 #define LEN	(8 * MTU)
@@ -19,10 +18,7 @@ static struct vt_roce pk;
 /* An answer with that syndrome to packet @n of the sender. */
 static void answer(uint8_t syndrome, uint32_t n)
 {
-	vt_roce_bth(&pk, ROCE_RC_ACK, 0, p.a.self.qpn, (p.a.self.psn + n) & 0xffffff);
-	pk.data[12] = syndrome;
-	pk.data[13] = pk.data[14] = pk.data[15] = 0;
-	vt_roce_send(&pk, 16, true);
+	vt_roce_answer(&pk, ROCE_RC_ACK, syndrome, p.a.self.qpn, p.a.self.psn + n, 0, 0);
 }
 
 int main(void)
