@@ -7,11 +7,11 @@
  * Parking (D4). While a fault is pending packets wait in the queue, which is
  * bounded. If the fault outlasts half of the time-out (20 ms for a peer that was sending
  * again when it began), or the peer sends again what it has sent before, because its own
- * time-out is a shorter one, it gets an RNR NAK and the queue is emptied; from then on each time that it asks again is answered so
- * at once, until the fault has ended. The RNR NAK is for the oldest packet that it
- * asks for: that may be a READ before the one that waits, whose answer got lost. The
- * peer's time-out does not run out again, and its RNR retry count decides how long it
- * waits (7: for ever).
+ * time-out is a shorter one, it gets an RNR NAK and the queue is emptied; from then on
+ * each time that it asks again is answered so at once, until the fault has ended. The
+ * RNR NAK is for the oldest packet that it asks for: that may be a READ before the one
+ * that waits, whose answer got lost. The peer's time-out does not run out again, and its
+ * RNR retry count decides how long it waits (7: for ever).
  */
 #include "rxe_qp.h"
 
