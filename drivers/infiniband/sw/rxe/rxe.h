@@ -102,6 +102,7 @@ enum rxe_counter {
 	RXE_CNT_RCVD_MCAST,
 	RXE_CNT_RDMA_BYTES,	/* sent, written and read by what RDMA_SEND counts */
 	RXE_CNT_RCVD_BURSTS,	/* of packets that came in as one */
+	RXE_CNT_OVERTAKEN,	/* packets that came after some that were sent after them */
 	RXE_CNT_MAX
 };
 

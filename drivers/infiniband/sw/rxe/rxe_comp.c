@@ -329,9 +329,10 @@ static void acknowledged(struct rxe_qp *qp, u8 syndrome, u32 psn)
 		return;
 	if (rnr) {
 		receiver_not_ready(qp, syndrome & RXE_AETH_VALUE);
+	} else if (ack) {
+		qp->req.gap = true;
 	} else {
-		if (!ack)
-			rxe_count(qp->rxe, RXE_CNT_RCV_SEQ_ERR);
+		rxe_count(qp->rxe, RXE_CNT_RCV_SEQ_ERR);
 		go_back(qp);
 	}
 }
@@ -402,7 +403,7 @@ static void atomic_answered(struct rxe_qp *qp, u32 psn, u64 orig)
 	struct rxe_wqe *wqe;
 
 	if (!acked_through(qp, rxe_psn_add(psn, -1))) {
-		go_back(qp);
+		qp->req.gap = true;
 		return;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
@@ -415,12 +416,8 @@ static void atomic_answered(struct rxe_qp *qp, u32 psn, u64 orig)
 	store_atomic(qp);
 }
 
-/**
- * rxe_comp_reply() - a reply arrived, by whichever road
- * @qp: requester's turn owned
- * @reply: RXE_REPLY_READ means that reply->done bytes are in place already
- */
-void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
+/* Sets req.gap if the reply is no use before another one. */
+static void take_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 {
 	/* only what was sent and not yet acknowledged can be answered */
 	if (rxe_psn_cmp(reply->psn, qp->req.top) >= 0 ||
@@ -446,6 +443,19 @@ void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
 	}
 }
 
+/**
+ * rxe_comp_reply() - a reply arrived by the local road
+ * @qp: requester's turn owned
+ * @reply: RXE_REPLY_READ means that reply->done bytes are in place already
+ */
+void rxe_comp_reply(struct rxe_qp *qp, const struct rxe_reply *reply)
+{
+	qp->req.gap = false;
+	take_reply(qp, reply);
+	if (qp->req.gap)
+		go_back(qp);
+}
+
 /* One READ response packet. Returns false to have it looked at again. */
 static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 			  const struct rxe_pkt *pkt)
@@ -455,7 +465,7 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 	if (rxe_psn_cmp(pkt->psn, qp->req.top) >= 0)
 		return true;
 	if (!acked_through(qp, rxe_psn_add(pkt->psn, -1))) {
-		go_back(qp);
+		qp->req.gap = true;
 		return true;
 	}
 	wqe = rxe_slot(qp, qp->req.head);
@@ -469,8 +479,7 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 	if (wqe->opcode != IB_WR_RDMA_READ)
 		return true;
 	if (pkt->psn != answer_psn(qp, wqe)) {
-		if (rxe_psn_cmp(pkt->psn, answer_psn(qp, wqe)) > 0)
-			go_back(qp);
+		qp->req.gap = rxe_psn_cmp(pkt->psn, answer_psn(qp, wqe)) > 0;
 		return true;
 	}
 	if (pkt->payload != min(qp->mtu, wqe->length - wqe->got)) {
@@ -485,12 +494,25 @@ static bool read_response(struct rxe_qp *qp, struct sk_buff *skb,
 	return READ_ONCE(qp->state) == IB_QPS_ERR;
 }
 
-/* Returns false if the packet has to be looked at again. */
+/*
+ * Is the packet at hand to be kept, because one before it is missing? Not after going
+ * back: then it will be sent again.
+ */
+static bool is_early(const struct rxe_req *req)
+{
+	return req->gap && !req->seq_rewound;
+}
+
+/*
+ * Returns false if the packet has to be looked at again. If it is early nothing has been
+ * done with it.
+ */
 static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 {
 	struct rxe_reply reply = {};
 	struct rxe_pkt pkt;
 
+	qp->req.gap = false;
 	if (rxe_wire_parse(rxe_rx_bth(skb), rxe_rx_len(skb), &pkt) ||
 	    !rxe_rx_is_peer(&qp->path, skb))
 		return true;
@@ -501,20 +523,36 @@ static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 	if (pkt.flags & RXE_OP_READ_RSP) {
 		if (!read_response(qp, skb, &pkt))
 			return false;
-		rxe_resp_notice(qp, skb);
-		return true;
-	}
-	rxe_resp_notice(qp, skb);
-	reply.psn = pkt.psn;
-	if (pkt.flags & RXE_OP_ATOMIC_ACK) {
-		reply.kind = RXE_REPLY_ATOMIC;
-		reply.orig = pkt.orig;
 	} else {
-		reply.kind = RXE_REPLY_ACK;
-		reply.syndrome = pkt.syndrome;
+		reply.psn = pkt.psn;
+		if (pkt.flags & RXE_OP_ATOMIC_ACK) {
+			reply.kind = RXE_REPLY_ATOMIC;
+			reply.orig = pkt.orig;
+		} else {
+			reply.kind = RXE_REPLY_ACK;
+			reply.syndrome = pkt.syndrome;
+		}
+		take_reply(qp, &reply);
 	}
-	rxe_comp_reply(qp, &reply);
+	if (!is_early(&qp->req))
+		rxe_resp_notice(qp, skb);
 	return true;
+}
+
+/*
+ * The packet at hand is early. Returns the one to go on with: behind it in the queue, or,
+ * if there is a gap, the first again. NULL: the missing one is worth waiting for.
+ */
+static struct sk_buff *after_early(struct rxe_qp *qp, struct sk_buff *skb)
+{
+	struct rxe_side *side = &qp->req.side;
+	struct sk_buff *first = skb_peek(&side->rxq);
+
+	skb = rxe_side_after(side, skb);
+	if (skb || rxe_early_wait(side, first, qp->req.una))
+		return skb;
+	go_back(qp);
+	return first;
 }
 
 /**
@@ -526,16 +564,24 @@ static bool response(struct rxe_qp *qp, struct sk_buff *skb)
 bool rxe_comp_packets(struct rxe_qp *qp)
 {
 	struct rxe_side *side = &qp->req.side;
-	struct sk_buff *skb;
+	struct sk_buff *skb = skb_peek(&side->rxq);
 
 	store_atomic(qp);
 	fail_refused(qp);
-	while (!side->job && (skb = skb_peek(&side->rxq))) {
-		if (!response(qp, skb))
+	while (!side->job && skb) {
+		/* what comes after a failure is flushed, also if it is answered */
+		if (READ_ONCE(qp->state) == IB_QPS_ERR || !response(qp, skb))
 			return true;
+		if (is_early(&qp->req)) {
+			skb = after_early(qp, skb);
+			continue;
+		}
 		fail_refused(qp);
 		rxe_side_packet_done(side, skb);
+		skb = skb_peek(&side->rxq);
 	}
+	if (skb_queue_empty(&side->rxq))
+		rxe_early_end(side);
 	return side->job;
 }
 

@@ -233,6 +233,13 @@ static bool icrc_ok(const struct sk_buff *skb, u32 ip_len)
 	return !memcmp(end, &want, sizeof(want));
 }
 
+/* What loopback and veth carry is queued by the processor that sends, then received. */
+static bool may_overtake(const struct net_device *ndev)
+{
+	return ndev->flags & IFF_LOOPBACK ||
+	       (ndev->rtnl_link_ops && !strcmp(ndev->rtnl_link_ops->kind, "veth"));
+}
+
 /*
  * Data moves on from the UDP header to the BTH. Lets go of everything that belongs to
  * the way here: a QP may keep it long.
@@ -243,8 +250,11 @@ static void make_ours(struct sk_buff *skb, u32 packets)
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
 	skb_ext_reset(skb);
+	*rxe_rx_cb(skb) = (struct rxe_rx_cb) {
+		.packets = packets,
+		.may_overtake = may_overtake(skb->dev),
+	};
 	skb->dev = NULL;
-	*rxe_rx_cb(skb) = (struct rxe_rx_cb) { .packets = packets };
 	__skb_pull(skb, sizeof(struct udphdr));
 }
 

@@ -133,6 +133,7 @@ void rxe_gauge_kill(struct rxe_gauge *g);	/* process context; waits for a runnin
 struct rxe_rx_cb {
 	u16 packets;
 	u16 at;			/* the one at hand */
+	bool may_overtake;	/* came a way with a queue per processor, see rxe_early.c */
 };
 
 static inline struct rxe_rx_cb *rxe_rx_cb(const struct sk_buff *skb)
@@ -176,6 +177,12 @@ static inline u8 *rxe_rx_bth(const struct sk_buff *skb)
 {
 	return skb_headlen(skb) ? skb->data :
 	       rxe_rx_burst(skb, rxe_rx_cb(skb)->at);
+}
+
+/* PSN of a received packet. */
+static inline u32 rxe_rx_psn(const struct sk_buff *skb)
+{
+	return get_unaligned_be24(rxe_rx_bth(skb) + 9);
 }
 
 /* Bytes of a received packet from BTH to the end of the padding. */

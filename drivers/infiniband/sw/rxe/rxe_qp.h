@@ -48,6 +48,17 @@ struct rxe_fault {
 	u32 tries;		/* faults in a row for this very page */
 };
 
+/* Packets that came before one that was sent before them, see rxe_early.c. */
+struct rxe_early {
+	struct timer_list timer;
+	unsigned long tick;		/* bit 0, set by the timer */
+	bool waiting;
+	u32 psn;			/* for this one ... */
+	u32 left;			/* ... so many ticks more */
+	bool vain;			/* the last one never came: no other wait ... */
+	unsigned long pause_end;	/* ... until then, jiffies */
+};
+
 struct rxe_side {
 	atomic_t turn;
 	struct rxe_qp *qp;
@@ -63,6 +74,7 @@ struct rxe_side {
 	u64 parked_at;			/* ktime, ns */
 	struct rxe_mr_count *count;	/* referenced while parked */
 	struct rxe_fault fault;
+	struct rxe_early early;
 	unsigned int copy_flags;	/* RXE_COPY_*, of this run */
 	bool slow;			/* next run takes the slow road (N6) */
 	bool again;			/* this run did not get to its memory: slow and tries stand */
@@ -145,6 +157,7 @@ struct rxe_req {
 	u8 nak;				/* syndrome of a NAK that ends it all, or 0 ... */
 	u32 nak_psn;			/* ... of this packet, which answers may still precede */
 	bool rnr_wait;			/* until rnr_timer */
+	bool gap;			/* before the packet at hand one is missing */
 	bool seq_rewound;		/* gap already acted on, until progress */
 	bool draining;			/* SQD asked for, event not yet raised */
 	u32 waits;			/* UC: begun for memory of a local peer ... */
@@ -188,8 +201,9 @@ struct rxe_resp {
 	unsigned long rnr_due;		/* bit 0, set by the timer */
 	bool rnr_told;
 	struct sk_buff *parked_last;	/* in the queue, the last one looked at */
-	u32 parked_psn;			/* of the last packet that came, ... */
-	u32 parked_oldest;		/* ... and the oldest that waits for an answer */
+	u32 parked_psn;			/* of the last packet that came */
+	u32 parked_oldest;		/* the oldest that waits for an answer */
+	DECLARE_BITMAP(parked_seen, RXE_MAX_PARKED_PKTS); /* those that came, from psn on */
 	/* UC, parked for a local sender: it waits; it waited long enough */
 	bool sender_waits, deaf;
 	bool last_wqe_told;
@@ -304,6 +318,14 @@ void rxe_side_stop(struct rxe_side *s);
 bool rxe_side_enqueue(struct rxe_side *s, struct sk_buff *skb);
 void rxe_side_packet_done(struct rxe_side *s, struct sk_buff *skb);
 void rxe_side_purge(struct rxe_side *s);
+
+/* ---- rxe_early.c ---- */
+void rxe_early_init(struct rxe_early *e);
+void rxe_early_stop(struct rxe_early *e);
+bool rxe_early_wait(struct rxe_side *s, const struct sk_buff *skb, u32 psn);
+void rxe_early_end(struct rxe_side *s);
+void rxe_early_reset(struct rxe_side *s);
+struct sk_buff *rxe_side_after(struct rxe_side *s, const struct sk_buff *skb);
 
 /* ---- rxe_qp.c ---- */
 void rxe_qp_error(struct rxe_qp *qp, enum ib_event_type event);

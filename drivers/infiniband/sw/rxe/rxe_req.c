@@ -137,6 +137,7 @@ void rxe_req_reset(struct rxe_qp *qp)
 
 	compat_timer_delete(&req->timer);
 	compat_timer_delete(&req->rnr_timer);
+	rxe_early_reset(&req->side);
 	req->next = req->head;
 	req->window = RXE_MAX_PSN_WINDOW;
 	req->narrowed = false;

@@ -145,6 +145,18 @@ static bool peer_psn(const struct rxe_qp *qp, struct sk_buff *skb, u32 *psn)
 	return true;
 }
 
+/* Has the parked responder had this packet before? One may overtake another. */
+static bool came_before(struct rxe_resp *r, u32 psn)
+{
+	s32 ahead = rxe_psn_cmp(psn, r->psn);
+
+	if (ahead < 0)
+		return true;
+	if (ahead < RXE_MAX_PARKED_PKTS)
+		return __test_and_set_bit(ahead, r->parked_seen);
+	return rxe_psn_cmp(psn, r->parked_psn) <= 0;
+}
+
 /*
  * Looks at what has come in since the last look. Has the peer begun to send again what
  * it has sent before?
@@ -164,7 +176,7 @@ static bool peer_asks_again(struct rxe_qp *qp)
 		r->parked_last = skb;
 		if (!peer_psn(qp, skb, &psn))
 			continue;
-		again |= rxe_psn_cmp(psn, r->parked_psn) <= 0;
+		again |= came_before(r, psn);
 		r->parked_psn = psn;
 		if (rxe_psn_cmp(psn, r->parked_oldest) < 0)
 			r->parked_oldest = psn;
@@ -183,6 +195,7 @@ static void start_patience(struct rxe_qp *qp)
 	clear_bit(0, &r->rnr_due);
 	if (qp->type == IB_QPT_RC) {
 		r->parked_last = NULL;
+		bitmap_zero(r->parked_seen, RXE_MAX_PARKED_PKTS);
 		r->parked_psn = rxe_psn_add(r->psn, -1);
 		r->parked_oldest = r->psn;
 		/* a READ has been taken in, but not answered */
@@ -403,6 +416,33 @@ static bool read_packet(struct rxe_qp *qp, u32 *budget)
 	return true;
 }
 
+/* Is the packet expected, or one that nothing has to come before? */
+static bool in_turn(const struct rxe_qp *qp, struct sk_buff *skb)
+{
+	u32 psn;
+
+	return rxe_psn_cmp(rxe_rx_psn(skb), qp->resp.psn) <= 0 ||
+	       !peer_psn(qp, skb, &psn);
+}
+
+/* The next packet to handle; NULL if there is none, or it is worth waiting for. */
+static struct sk_buff *next_packet(struct rxe_qp *qp)
+{
+	struct rxe_resp *r = &qp->resp;
+	struct sk_buff *first = skb_peek(&r->side.rxq), *skb = first;
+
+	/* after a NAK, what comes is to come again */
+	if (!first || rxe_qp_is_dgram(qp) || r->nak_sent || in_turn(qp, first)) {
+		rxe_early_end(&r->side);
+		return first;
+	}
+	while (skb && !in_turn(qp, skb))
+		skb = rxe_side_after(&r->side, skb);
+	if (skb || rxe_early_wait(&r->side, first, r->psn))
+		return skb;
+	return first;
+}
+
 /* One request packet. Returns false if it has to be looked at again. */
 static bool request(struct rxe_qp *qp, struct sk_buff *skb)
 {
@@ -545,7 +585,7 @@ bool rxe_resp_run(struct rxe_qp *qp, enum rxe_ctx ctx, u32 *budget)
 				break;
 			continue;
 		}
-		skb = skb_peek(&r->side.rxq);
+		skb = next_packet(qp);
 		if (!skb)
 			break;
 		*budget -= min(*budget, rxe_rx_len(skb));
@@ -568,6 +608,7 @@ void rxe_resp_reset(struct rxe_qp *qp)
 	u32 i;
 
 	compat_timer_delete(&r->rnr_timer);
+	rxe_early_reset(&r->side);
 	r->msn = 0;
 	r->nak_sent = false;
 	r->in_msg = false;

@@ -53,6 +53,7 @@ static const struct rdma_stat_desc stat_descs[STAT_MAX] = {
 	[RXE_CNT_RCVD_MCAST].name		= "rcvd_mcast_pkts",
 	[RXE_CNT_RDMA_BYTES].name		= "rdma_bytes",
 	[RXE_CNT_RCVD_BURSTS].name		= "rcvd_bursts",
+	[RXE_CNT_OVERTAKEN].name		= "overtaken_pkts",
 	[STAT_FAULTS].name			= "odp_faults",
 	[STAT_FAULT_PAGES].name			= "odp_fault_pages",
 	[STAT_PREFETCHES].name			= "odp_prefetches",

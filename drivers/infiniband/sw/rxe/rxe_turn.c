@@ -44,6 +44,7 @@ void rxe_side_init(struct rxe_side *s, struct rxe_qp *qp,
 	s->run = run;
 	INIT_WORK(&s->work, side_work);
 	skb_queue_head_init(&s->rxq);
+	rxe_early_init(&s->early);
 }
 
 /**
@@ -306,6 +307,7 @@ void rxe_side_stop(struct rxe_side *s)
 	rxe_turn_lock(s);
 	side_job_end(s);
 	rxe_turn_unlock(s);
+	rxe_early_stop(&s->early);
 	cancel_work_sync(&s->work);
 	rxe_side_purge(s);
 }
@@ -338,12 +340,14 @@ bool rxe_side_enqueue(struct rxe_side *s, struct sk_buff *skb)
 /**
  * rxe_side_packet_done() - the packet at hand has been dealt with
  * @s: side, owned
- * @skb: first in its queue; freed with its last packet
+ * @skb: of its queue; freed with its last packet
  */
 void rxe_side_packet_done(struct rxe_side *s, struct sk_buff *skb)
 {
 	unsigned long flags;
 
+	if (unlikely(skb != skb_peek(&s->rxq)))
+		rxe_count(s->qp->rxe, RXE_CNT_OVERTAKEN);
 	if (rxe_rx_next(skb))
 		return;
 	spin_lock_irqsave(&s->rxq.lock, flags);
@@ -359,6 +363,7 @@ void rxe_side_purge(struct rxe_side *s)
 	struct sk_buff_head gone;
 	unsigned long flags;
 
+	rxe_early_end(s);
 	__skb_queue_head_init(&gone);
 	spin_lock_irqsave(&s->rxq.lock, flags);
 	skb_queue_splice_init(&s->rxq, &gone);
