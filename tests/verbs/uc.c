@@ -2,9 +2,6 @@
 /*
  * Unreliable connections: what arrives is whole and right; what cannot be taken is
  * dropped without a word, and the messages after it arrive.
- *
- * kernels: 6.1 6.12 7.3 (one with every debugging option is so slow that packets overtake
- * one another between its processors, which UC takes for a loss)
  */
 #include "vt.h"
 
@@ -56,10 +53,6 @@ static void arrives(struct vt_dev *dev, bool wire, enum vt_kind kind)
 		memset(n, 0x11, len + 8);
 		vt_fill(m + 3, 0, len, i + 1);
 		is(vt_write(&p.a, mr, m + 3, len, mr, n + 1), 0, "%s %s: write %zu", road, k, len);
-		/*
-		 * Before the next one is sent: on its way between processors of one machine
-		 * a message may overtake the one before it, which UC then loses.
-		 */
 		ok(arrived(n + 1, len, i + 1), "%s %s: its data", road, k);
 		vt_recv(&p.b, i, mr, n, 8);
 		is(vt_do(&p.a, VT_OP(.op = IBV_WR_RDMA_WRITE_WITH_IMM, .local = m + 3, .len = 1,
