@@ -170,12 +170,29 @@ static long long find_number(const char *path, const char *key)
 	return value;
 }
 
+/* Waits for some jiffies to pass, with which the coarse clock goes on. */
+static void pass_jiffies(void)
+{
+	struct timespec last, now;
+	int ticks;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &last);
+	for (ticks = 0; ticks < 5; last = now) {
+		usleep(1000);
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+		ticks += now.tv_nsec != last.tv_nsec || now.tv_sec != last.tv_sec;
+	}
+}
+
 long long vt_counter(const struct vt_dev *dev, const char *name)
 {
 	char path[192];
 
-	/* With a lifespan of 0 the core still repeats itself within a jiffy. */
-	usleep(20000);
+	/*
+	 * With a lifespan of 0 the core still repeats itself within a jiffy. A sleep may be
+	 * over before one has passed, where an emulated machine was stopped meanwhile.
+	 */
+	pass_jiffies();
 	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/hw_counters/%s",
 		 dev->name, name);
 	return find_number(path, "");
