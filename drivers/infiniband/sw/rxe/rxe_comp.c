@@ -2,9 +2,10 @@
 /*
  * Completer: replies to completions. Runs in the requester's turn.
  *
- * Replies of both roads meet in rxe_comp_reply(). Work completes in posting
- * order only; a READ or atomic completes when its data is in place, and an
- * acknowledgement beyond one that was not answered means the answer was lost.
+ * Replies of both roads meet in take_reply(), but for READ responses. Work completes
+ * in posting order only; a READ or atomic completes when its data is in place, and an
+ * acknowledgement beyond one that was not answered means that the answer was lost, or
+ * was overtaken and is still to come (rxe_early.c).
  */
 #include "rxe_qp.h"
 

@@ -4,7 +4,7 @@
  *
  * A segment is a run of whole packets of one message. On the wire road it is
  * one packet; on the local road it is handed to the responder of the peer QP at
- * once and may span many. Either way the answer comes to rxe_comp_reply().
+ * once and may span many. Either way the answer comes to rxe_comp.c.
  *
  * An unreliable sender does not wait for its receiver's memory. A datagram becomes
  * a packet in the receiver's queue, as if the wire had brought it, and is
